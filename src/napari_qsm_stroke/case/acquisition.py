@@ -1,0 +1,73 @@
+"""How the gradient echo was acquired."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from napari_qsm_stroke.errors import InputError, MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Echo times, field strength and where each value came from.
+
+    Parameters
+    ----------
+    echo_times : tuple of float
+        In seconds, increasing.
+    field_strength : float
+        In tesla.
+    origins : mapping of str to str
+        Where a value came from: ``"header"``, ``"derived"`` or ``"user"``.
+    warnings : tuple of str
+        What is unusual about the data.
+
+    Raises
+    ------
+    MissingError
+        Echo times or field strength are not given.
+    InputError
+        They cannot be right.
+    """
+
+    echo_times: tuple[float, ...]
+    field_strength: float
+    origins: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        times = tuple(float(t) for t in self.echo_times)
+        object.__setattr__(self, "echo_times", times)
+        object.__setattr__(self, "origins", MappingProxyType(dict(self.origins)))
+        if not times:
+            raise MissingError(
+                "Echo times", "none given.", "Give one echo time in seconds for each echo."
+            )
+        in_order = all(a < b for a, b in itertools.pairwise(times))
+        if not all(t > 0 for t in times) or not in_order:
+            raise InputError(
+                "Echo times",
+                f"expected positive, increasing times in seconds, found {list(times)}.",
+                "Give the echo times in the order of the echoes.",
+            )
+        if times[-1] > 0.2:
+            raise InputError(
+                "Echo times",
+                f"{times[-1]:g} s is longer than any gradient echo of the brain.",
+                "Give echo times in seconds, not milliseconds.",
+            )
+        strength = self.field_strength
+        if strength is None or not strength == strength:
+            raise MissingError("Field strength", "not given.", "Give it in tesla, e.g. 3.")
+        if not 0.1 <= strength <= 25:
+            raise InputError(
+                "Field strength",
+                f"expected 0.1 to 25 T, found {strength:g} T.",
+                "Give the field strength in tesla, e.g. 3.",
+            )

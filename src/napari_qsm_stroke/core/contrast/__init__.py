@@ -1,0 +1,1 @@
+"""Images for the eye: SWI and slabs."""

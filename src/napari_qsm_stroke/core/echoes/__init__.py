@@ -1,0 +1,1 @@
+"""Raw echoes to a clean complex signal."""

@@ -1,0 +1,1 @@
+"""Local field to susceptibility."""

@@ -1,0 +1,1 @@
+"""Maps to masks: brain, veins, infarct core, territories."""

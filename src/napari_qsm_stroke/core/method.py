@@ -1,0 +1,331 @@
+"""A method is one typed function: its signature, read once, is all that the program knows of it.
+
+From the declaration come the form, the command line flag, the recipe key, the provenance record,
+the row in the docs and the contract tests. The decorated function stays a plain NumPy function.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import annotated_types as at
+from docstring_parser import parse as parse_docstring
+
+from napari_qsm_stroke.core.progress import Progress
+from napari_qsm_stroke.core.quantities import Header, Quantity
+from napari_qsm_stroke.errors import ParameterError
+
+F = TypeVar("F", bound=Callable[..., Any])
+_registry: dict[str, Method] = {}
+METHODS: Mapping[str, Method] = MappingProxyType(_registry)
+"""Every method that has been imported, by name."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Unit of a parameter, given in its annotation."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One tunable value of a method, with its default and its bounds."""
+
+    name: str
+    type: type
+    default: Any
+    unit: str = ""
+    description: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    open_minimum: bool = False
+    open_maximum: bool = False
+
+    def bounds(self) -> str:
+        """Allowed values in words, for messages and tables."""
+        if self.choices:
+            return " or ".join(self.choices)
+        low = (
+            "" if self.minimum is None else f"{'>' if self.open_minimum else '>='} {self.minimum:g}"
+        )
+        high = (
+            "" if self.maximum is None else f"{'<' if self.open_maximum else '<='} {self.maximum:g}"
+        )
+        return ", ".join(text for text in (low, high) if text)
+
+    def check(self, value: Any, owner: str) -> Any:
+        """Return ``value`` as the type of this parameter.
+
+        Raises
+        ------
+        ParameterError
+            The value has another type or is out of bounds.
+        """
+        where = f"{owner}.{self.name}"
+        try:
+            value = _convert(value, self.type)
+        except (TypeError, ValueError):
+            raise ParameterError(
+                f"{where}: expected {self.type.__name__}, got {value!r}."
+            ) from None
+        if self.choices and value not in self.choices:
+            raise ParameterError(f"{where}: expected {self.bounds()}, got {value!r}.")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            low, high = self.minimum, self.maximum
+            below = low is not None and (value < low or (self.open_minimum and value == low))
+            above = high is not None and (value > high or (self.open_maximum and value == high))
+            if below or above or value != value:
+                unit = f" {self.unit}" if self.unit else ""
+                raise ParameterError(
+                    f"{where}: {value:g}{unit} is out of bounds ({self.bounds()}{unit})."
+                )
+        return value
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument that the runner fills in: a map of the case or a header value."""
+
+    name: str
+    source: Quantity | Header
+    optional: bool = False
+    whole: bool = False
+    """The function wants the Volume (data and grid), not only its array."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A registered function and all that its signature says."""
+
+    name: str
+    function: Callable[..., Any]
+    inputs: tuple[Argument, ...]
+    headers: tuple[Argument, ...]
+    parameters: tuple[Parameter, ...]
+    outputs: tuple[Quantity, ...]
+    progress: str | None
+    cite: tuple[str, ...]
+    linear: bool
+    recommended: bool
+    revision: int
+    summary: str = ""
+    notes: str = field(default="", repr=False)
+
+    @property
+    def stage(self) -> str:
+        """Name of the package that the method lives in: ``inversion``, ``masks`` ..."""
+        return self.function.__module__.rsplit(".", 2)[-2]
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter of that name.
+
+        Raises
+        ------
+        ParameterError
+            There is none.
+        """
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        known = ", ".join(p.name for p in self.parameters) or "none"
+        raise ParameterError(f"{self.name} has no parameter {name!r}. It has: {known}.")
+
+    def complete(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Check ``values`` and fill in the defaults of all others."""
+        full = {p.name: p.default for p in self.parameters}
+        for name, value in values.items():
+            full[name] = self.parameter(name).check(value, self.name)
+        return full
+
+
+def method(
+    *,
+    cite: tuple[str, ...] | str = (),
+    linear: bool = False,
+    recommended: bool = True,
+    revision: int = 1,
+) -> Callable[[F], F]:
+    """Register a function as a method of the pipeline.
+
+    Parameters
+    ----------
+    cite : str or tuple of str
+        DOI of the source, one or several.
+    linear : bool
+        The output is linear in the first input; the contract tests check it.
+    recommended : bool
+        False marks a method whose bias is known to be too large for this study; forms, command
+        line and docs show it.
+    revision : int
+        Raised whenever numbers change; part of the cache key.
+
+    Raises
+    ------
+    TypeError
+        The signature leaves open where an argument comes from.
+    """
+
+    def register(function: F) -> F:
+        entry = _read(function, cite, linear, recommended, revision)
+        _registry[entry.name] = entry
+        return function
+
+    return register
+
+
+def get_method(name: str) -> Method:
+    """Return the method of that name.
+
+    Raises
+    ------
+    ParameterError
+        No method has that name.
+    """
+    try:
+        return METHODS[name]
+    except KeyError:
+        known = ", ".join(sorted(METHODS))
+        raise ParameterError(f"There is no method {name!r}. Known methods: {known}.") from None
+
+
+def forget(name: str) -> None:
+    """Take a method out of the registry (for tests that add a temporary one)."""
+    _registry.pop(name, None)
+
+
+def _read(
+    function: Callable[..., Any],
+    cite: tuple[str, ...] | str,
+    linear: bool,
+    recommended: bool,
+    revision: int,
+) -> Method:
+    name = function.__name__
+    hints = get_type_hints(function, include_extras=True)
+    doc = parse_docstring(inspect.getdoc(function) or "")
+    described = {p.arg_name: " ".join((p.description or "").split()) for p in doc.params}
+    inputs: list[Argument] = []
+    headers: list[Argument] = []
+    parameters: list[Parameter] = []
+    progress = None
+    for argument in inspect.signature(function).parameters.values():
+        if argument.name not in hints:
+            raise TypeError(f"{name}: argument {argument.name!r} has no annotation")
+        hint = hints[argument.name]
+        if hint == Progress:
+            progress = argument.name
+            continue
+        source = _source(hint)
+        if source is None:
+            parameters.append(_parameter(name, argument, hint, described.get(argument.name, "")))
+            continue
+        optional = argument.default is None
+        whole = _wants_volume(hint)
+        target = inputs if isinstance(source, Quantity) else headers
+        target.append(Argument(argument.name, source, optional, whole))
+    outputs = _outputs(name, hints.get("return"))
+    return Method(
+        name=name,
+        function=function,
+        inputs=tuple(inputs),
+        headers=tuple(headers),
+        parameters=tuple(parameters),
+        outputs=outputs,
+        progress=progress,
+        cite=(cite,) if isinstance(cite, str) else tuple(cite),
+        linear=linear,
+        recommended=recommended,
+        revision=revision,
+        summary=doc.short_description or "",
+        notes=doc.long_description or "",
+    )
+
+
+def _source(hint: Any) -> Quantity | Header | None:
+    """Quantity or header value behind an annotation, also inside ``X | None``."""
+    for item in getattr(hint, "__metadata__", ()):
+        if isinstance(item, (Quantity, Header)):
+            return item
+    if type(None) in get_args(hint):
+        for option in get_args(hint):
+            found = _source(option)
+            if found is not None:
+                return found
+    return None
+
+
+def _wants_volume(hint: Any) -> bool:
+    options = get_args(hint) if type(None) in get_args(hint) else (hint,)
+    return any(getattr(option, "__origin__", None).__class__ is type for option in options)
+
+
+def _parameter(owner: str, argument: inspect.Parameter, hint: Any, text: str) -> Parameter:
+    if argument.default is inspect.Parameter.empty:
+        raise TypeError(f"{owner}: parameter {argument.name!r} has no default and is no quantity")
+    base: Any = hint
+    metadata: tuple[Any, ...] = ()
+    if hasattr(hint, "__metadata__"):
+        base, metadata = hint.__origin__, hint.__metadata__
+    choices = tuple(get_args(base)) if get_origin(base) is Literal else ()
+    bounds: dict[str, Any] = {}
+    unit = ""
+    for item in metadata:
+        if isinstance(item, Unit):
+            unit = item.name
+        for constraint in item if isinstance(item, at.GroupedMetadata) else (item,):
+            bounds |= _bound(constraint)
+    return Parameter(
+        name=argument.name,
+        type=str if choices else base,
+        default=argument.default,
+        unit=unit,
+        description=text,
+        choices=choices,
+        **bounds,
+    )
+
+
+def _bound(constraint: Any) -> dict[str, Any]:
+    match constraint:
+        case at.Gt(gt=low):
+            return {"minimum": low, "open_minimum": True}
+        case at.Ge(ge=low):
+            return {"minimum": low}
+        case at.Lt(lt=high):
+            return {"maximum": high, "open_maximum": True}
+        case at.Le(le=high):
+            return {"maximum": high}
+    return {}
+
+
+def _outputs(name: str, hint: Any) -> tuple[Quantity, ...]:
+    items = get_args(hint) if get_origin(hint) is tuple else (hint,)
+    found = tuple(_source(item) for item in items)
+    if not all(isinstance(item, Quantity) for item in found):
+        raise TypeError(f"{name}: the return annotation names no quantity")
+    return tuple(item for item in found if isinstance(item, Quantity))
+
+
+def _convert(value: Any, kind: type) -> Any:
+    """Value as ``kind``; text from a command line too, but never a float cut to an int."""
+    if kind is bool:
+        if isinstance(value, str) and value.lower() in {"true", "false", "yes", "no", "1", "0"}:
+            return value.lower() in {"true", "yes", "1"}
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+    if kind is int and isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError
+        return int(value)
+    if isinstance(value, bool):
+        raise TypeError
+    if get_origin(kind) is tuple or kind is tuple:
+        raise TypeError
+    return kind(value)

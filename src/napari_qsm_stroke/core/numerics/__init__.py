@@ -1,0 +1,1 @@
+"""Transforms, differences and solvers that every method stands on."""

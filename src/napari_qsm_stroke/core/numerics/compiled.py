@@ -1,0 +1,46 @@
+"""Kernels compiled by numba, called one at a time.
+
+numba's fallback threading layer (the one of a macOS wheel without OpenMP) aborts the process when
+two threads enter a parallel kernel together, and a window with a worker does just that. So every
+kernel called from Python goes through one lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+_LOCK = threading.RLock()
+prange = numba.prange
+
+
+def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[F], F]:
+    """Compile a function on its first call and serialise all calls to it.
+
+    Kernels keep their compiled code on disk. A kernel cannot call another kernel: give functions
+    that kernels share the decorator ``inner``.
+    """
+
+    def decorate(function: F) -> F:
+        compiled = numba.njit(cache=True, nogil=True, parallel=parallel, fastmath=fastmath)(
+            function
+        )
+
+        @wraps(function)
+        def call(*arguments: Any) -> Any:
+            with _LOCK:
+                return compiled(*arguments)
+
+        return cast("F", call)
+
+    return decorate
+
+
+def inner(function: F) -> F:
+    """Compile a small function that kernels call."""
+    return cast("F", numba.njit(cache=True, nogil=True, inline="always")(function))

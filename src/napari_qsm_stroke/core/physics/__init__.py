@@ -1,0 +1,1 @@
+"""Constants, kernels and the forward model: from susceptibility to the measured signal."""

@@ -1,0 +1,87 @@
+"""The vocabulary: every quantity that a method can take or give, with its unit.
+
+Maps are arrays of shape (X, Y, Z), or (X, Y, Z, echo) where said, in the order of the columns of
+the affine. Masks are uint8 (0 or 1), label maps uint8. A method names the quantities that it takes
+and gives by annotating its arguments and its return value with the aliases of this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+ByteArray = NDArray[np.uint8]
+Kind = Literal["map", "echoes", "mask", "labels"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One word of the vocabulary: a map of a case."""
+
+    name: str
+    unit: str
+    kind: Kind
+    title: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """A value that comes from the acquisition or the grid, never from a form."""
+
+    name: str
+    unit: str
+
+
+# Raw data
+Magnitude = Annotated[FloatArray, Quantity("magnitude", "a.u.", "echoes", "Magnitude")]
+Phase = Annotated[FloatArray, Quantity("phase", "rad", "echoes", "Phase")]
+# From the echoes
+Signal = Annotated[NDArray[np.complex64], Quantity("signal", "a.u.", "echoes", "Signal")]
+UnwrappedPhase = Annotated[
+    FloatArray, Quantity("unwrapped_phase", "rad", "echoes", "Unwrapped phase")
+]
+PhaseQuality = Annotated[FloatArray, Quantity("phase_quality", "", "map", "Phase quality")]
+TotalField = Annotated[FloatArray, Quantity("total_field", "ppm", "map", "Total field")]
+FieldNoise = Annotated[FloatArray, Quantity("field_noise", "ppm", "map", "Field noise")]
+LocalField = Annotated[FloatArray, Quantity("local_field", "ppm", "map", "Local field")]
+Susceptibility = Annotated[FloatArray, Quantity("susceptibility", "ppm", "map", "Susceptibility")]
+R2Star = Annotated[FloatArray, Quantity("r2star", "1/s", "map", "R2*")]
+Swi = Annotated[FloatArray, Quantity("swi", "a.u.", "map", "SWI")]
+# Masks
+Brain = Annotated[ByteArray, Quantity("brain", "", "mask", "Brain")]
+FieldMask = Annotated[ByteArray, Quantity("field_mask", "", "mask", "Valid local field")]
+Veins = Annotated[ByteArray, Quantity("veins", "", "mask", "Veins")]
+Infarct = Annotated[ByteArray, Quantity("infarct", "", "mask", "Infarct core")]
+Territories = Annotated[ByteArray, Quantity("territories", "", "labels", "Arterial territories")]
+
+# Diffusion, on a grid of its own, and as brought to the grid of the gradient echo
+DWI = Quantity("dwi", "a.u.", "map", "DWI")
+B0_IMAGE = Quantity("b0", "a.u.", "map", "b0 image")
+ADC = Quantity("adc", "mm2/s", "map", "ADC")
+Dwi = Annotated[FloatArray, Quantity("dwi_aligned", "a.u.", "map", "DWI")]
+Adc = Annotated[FloatArray, Quantity("adc_aligned", "mm2/s", "map", "ADC")]
+
+# Values of the acquisition and of the grid
+VoxelSize = Annotated[tuple[float, float, float], Header("voxel_size", "mm")]
+FieldDirection = Annotated[tuple[float, float, float], Header("b0_dir", "")]
+EchoTimes = Annotated[tuple[float, ...], Header("echo_times", "s")]
+FieldStrength = Annotated[float, Header("field_strength", "T")]
+Affine = Annotated[NDArray[np.float64], Header("affine", "mm")]
+
+Array = NDArray[Any]
+
+LABELS: dict[int, tuple[str, str]] = {
+    1: ("ACA", "left"),
+    2: ("ACA", "right"),
+    3: ("MCA", "left"),
+    4: ("MCA", "right"),
+    5: ("PCA", "left"),
+    6: ("PCA", "right"),
+    7: ("VB", "left"),
+    8: ("VB", "right"),
+}
+"""Labels of ``territories``: artery and side. Odd is left, even is right."""

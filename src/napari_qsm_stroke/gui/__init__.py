@@ -1,0 +1,1 @@
+"""The only place of Qt and napari."""

@@ -1,0 +1,1 @@
+"""The docks, in the order of the work."""

@@ -1,0 +1,1 @@
+"""Files to cases and back; nothing is computed here."""

@@ -1,0 +1,1 @@
+"""Case in, case out: binding, recipes and runs."""

@@ -1,0 +1,60 @@
+"""Running a recipe on a case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_qsm_stroke.case.provenance import Record
+from napari_qsm_stroke.core.method import get_method
+from napari_qsm_stroke.core.progress import Progress, part, silent
+from napari_qsm_stroke.pipeline.apply import Store, apply, missing
+from napari_qsm_stroke.pipeline.discovery import methods
+from napari_qsm_stroke.pipeline.recipe import Recipe
+
+if TYPE_CHECKING:
+    from napari_qsm_stroke.case.case import Case
+
+
+def run(
+    case: Case, recipe: Recipe | str, progress: Progress = silent, store: Store | None = None
+) -> Case:
+    """Run every step of a recipe and return the finished case.
+
+    A step whose outputs were all given by the user is left out, and so is an optional step that
+    lacks an input; the history says so.
+
+    Parameters
+    ----------
+    case : Case
+        Is not changed.
+    recipe : Recipe or str
+        A recipe, or the name of a shipped one.
+    progress : Progress
+        Called with the fraction of the whole run and the name of the step; may raise
+        ``Cancelled``, and then nothing has changed.
+    store : Store, optional
+        Keeps results, so that a changed parameter recomputes only what follows it.
+
+    Raises
+    ------
+    MissingError
+        A step lacks something that it needs.
+    """
+    methods()
+    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
+    count = len(recipe.steps)
+    for index, step in enumerate(recipe.steps):
+        method = get_method(step.method)
+        outputs = {q.name for q in method.outputs}
+        note = ""
+        if outputs <= case.given:
+            note = "given by the user"
+        elif step.optional and missing(case, method):
+            note = f"the case has no {', '.join(missing(case, method))}"
+        if note:
+            case = case.with_maps(Record("skip", step.method, note=note), {})
+            continue
+        here = part(progress, index / count, (index + 1) / count)
+        case = apply(case, step.method, step.parameters, here, store)
+    progress(1.0, "done")
+    return case

@@ -1,0 +1,1 @@
+"""Alignment of images, the template and the atlas of territories."""

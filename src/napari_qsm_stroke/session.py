@@ -1,0 +1,1 @@
+"""One interactive case: what is open now. No Qt, no threads."""
