@@ -9,6 +9,7 @@ SCREEN := $(RUN) sh .ci/with-screen
 .PHONY: demo test test-long lint bench docs clean
 
 demo: $(VENV)/.all
+	sh .ci/system-packages
 	$(BIN)/qsm-stroke demo --out demo-output
 
 test: $(VENV)/.dev

@@ -133,6 +133,12 @@ class Case:
             given=self.given - gone,
         )
 
+    def before_runs(self) -> Case:
+        """Return the case as it was given and edited, without what runs have made of it."""
+        made = {name for r in self.history if r.action == "run" for name in r.outputs}
+        kept = tuple(r for r in self.history if r.action not in ("run", "skip"))
+        return replace(self.without(made - self.given), history=kept)
+
     def with_side(self, side: Side | None) -> Case:
         """Return a case with the side of the stroke said by the user."""
         record = Record("edit", "side", parameters={"side": side})

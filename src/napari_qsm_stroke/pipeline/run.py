@@ -20,6 +20,7 @@ def run(
 ) -> Case:
     """Run every step of a recipe and return the finished case.
 
+    What an earlier run made is dropped first: nothing of it can slip into the numbers of this one.
     A step whose outputs were all given by the user is left out, and so is an optional step that
     lacks an input; the history says so.
 
@@ -42,6 +43,7 @@ def run(
     """
     methods()
     recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
+    case = case.before_runs()
     count = len(recipe.steps)
     for index, step in enumerate(recipe.steps):
         method = get_method(step.method)
