@@ -84,7 +84,7 @@ def test_an_edit_on_another_grid_is_refused(small_case: Case) -> None:
 
 
 def test_missing_map_says_what_there_is(small_case: Case) -> None:
-    with pytest.raises(MissingError, match="local_field is needed.*brain, magnitude, phase"):
+    with pytest.raises(MissingError, match=r"local_field is needed.*brain, magnitude, phase"):
         small_case.require("local_field")
 
 
