@@ -37,3 +37,43 @@ def small_case() -> Case:
             "brain": Volume(np.ones(grid.shape, np.uint8), grid),
         },
     )
+
+
+@pytest.fixture
+def stroke_case() -> Case:
+    """A finished case: an ellipsoid head of 3 mm voxels, stroke on the left, known vein values.
+
+    Veins hold 0.06 ppm in the core, 0.10 in the rest of the left MCA territory and 0.11 in the
+    right one; the rest of the brain makes the mean zero.
+    """
+    grid = Grid(
+        (52, 60, 48), np.array([[3, 0, 0, -76.5], [0, 3, 0, -90], [0, 0, 3, -70], [0, 0, 0, 1.0]])
+    )
+    i, j, k = np.ogrid[:52, :60, :48]
+    x, y, z = 3 * i - 76.5, 3 * j - 90.0, 3 * k - 70.0
+    brain = (x / 68) ** 2 + (y / 82) ** 2 + (z / 62) ** 2 < 1
+    artery = np.where(np.abs(x) > 25, 3, np.where(y > -20, 1, 5)) + 0 * z
+    territories = np.where(brain, artery + (x > 0), 0).astype(np.uint8)
+    infarct = brain & ((x + 45) ** 2 + y**2 + z**2 < 20**2)
+    veins = brain & (j % 6 == 0) & (k % 5 < 2) & (np.abs(x) < 66)
+    value = np.where(infarct, 0.06, np.where(x < 0, 0.10, 0.11))
+    noise = np.random.default_rng(1).normal(0, 0.002, grid.shape)
+    chi = np.where(veins, value + noise, noise) * brain
+    chi = np.where(veins, chi, chi - chi[brain].sum() / (brain & ~veins).sum()) * brain
+    chi = chi.astype(np.float32)
+    dwi = (brain * (100.0 + 120.0 * infarct)).astype(np.float32)
+    maps = {
+        "magnitude": ((brain * (100.0 - 40.0 * veins))[..., None], "a.u."),
+        "susceptibility": (chi, "ppm"),
+        "brain": (brain.astype(np.uint8), ""),
+        "veins": (veins.astype(np.uint8), ""),
+        "infarct": (infarct.astype(np.uint8), ""),
+        "territories": (territories, ""),
+        "dwi_aligned": (dwi, "a.u."),
+        "swi": ((brain * (100.0 - 60.0 * veins)).astype(np.float32), "a.u."),
+    }
+    return Case(
+        "sub-01",
+        Acquisition((0.005, 0.010, 0.015, 0.020), 3.0),
+        {name: Volume(data, grid, unit) for name, (data, unit) in maps.items()},
+    )

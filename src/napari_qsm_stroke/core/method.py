@@ -194,6 +194,17 @@ def get_method(name: str) -> Method:
         raise ParameterError(f"There is no method {name!r}. Known methods: {known}.") from None
 
 
+def parameters_of(settings: Callable[..., Any]) -> tuple[Parameter, ...]:
+    """Read the tunable values of an annotated callable that is no method: a settings dataclass."""
+    hints = get_type_hints(settings, include_extras=True)
+    doc = parse_docstring(inspect.getdoc(settings) or "")
+    described = {p.arg_name: " ".join((p.description or "").split()) for p in doc.params}
+    return tuple(
+        _parameter(settings.__name__, a, hints[a.name], described.get(a.name, ""))
+        for a in inspect.signature(settings).parameters.values()
+    )
+
+
 def forget(name: str) -> None:
     """Take a method out of the registry (for tests that add a temporary one)."""
     _registry.pop(name, None)
