@@ -1,0 +1,1 @@
+"""Many cases: what is there to do, doing it, what was done."""
