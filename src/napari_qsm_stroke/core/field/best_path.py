@@ -1,0 +1,79 @@
+"""Best-path unwrapping of scikit-image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+from skimage import restoration
+
+from napari_qsm_stroke.core.method import method
+from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
+from napari_qsm_stroke.core.numerics.frame import Frame
+from napari_qsm_stroke.core.numerics.spanning_tree import MaskGraph, edge_weights, voxel_quality
+from napari_qsm_stroke.core.progress import Progress, silent, steps
+from napari_qsm_stroke.core.quantities import (
+    Brain,
+    EchoTimes,
+    PhaseQuality,
+    Signal,
+    UnwrappedPhase,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_unwrap: Callable[..., Any] = restoration.unwrap_phase
+
+
+@method(cite="10.1364/AO.46.006623")
+def best_path(
+    signal: Signal,
+    brain: Brain,
+    *,
+    echo_times: EchoTimes,
+    progress: Progress = silent,
+) -> tuple[UnwrappedPhase, PhaseQuality]:
+    """Unwrap each echo along the path of smallest second differences, then align the echoes.
+
+    Independent of ROMEO, and slower.
+
+    Parameters
+    ----------
+    signal : ndarray of complex64, shape (X, Y, Z, E)
+        With wrapped phase.
+    brain : ndarray of shape (X, Y, Z)
+        Where to unwrap.
+    echo_times : tuple of float
+        In s.
+    progress : Progress
+        May raise ``Cancelled``.
+
+    Returns
+    -------
+    unwrapped_phase : ndarray of float32, shape (X, Y, Z, E)
+        In rad; zero outside the brain.
+    phase_quality : ndarray of float32, shape (X, Y, Z)
+        Mean coherence of phase and magnitude with the neighbours over all echoes, 0 to 1.
+
+    References
+    ----------
+    Abdul-Rahman et al., Appl Opt 2007;46:6623, doi:10.1364/AO.46.006623.
+    """
+    graph = MaskGraph.of(brain)
+    box = Frame.around(brain).box
+    inside = graph.mask[box]
+    part = ndimage.label(graph.mask)[0][graph.mask]
+    values = np.nan_to_num(graph.pick(signal))
+    count = values.shape[1]
+    unwrapped = np.empty(values.shape, np.float32)
+    quality = np.zeros(len(values), np.float32)
+    for e in steps(count, progress, "Unwrapping"):
+        phase = np.angle(values[:, e])
+        image = np.ma.masked_array(graph.spread(phase)[box], mask=~inside)
+        unwrapped[:, e] = np.asarray(_unwrap(image, rng=0))[inside]
+        weights = edge_weights(graph, phase, np.abs(values[:, e]))
+        quality += voxel_quality(graph, weights) / count
+    aligned = align_echoes(unwrapped, part, echo_times)
+    return graph.spread(aligned), graph.spread(quality)

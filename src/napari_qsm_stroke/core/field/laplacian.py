@@ -1,0 +1,105 @@
+"""Laplacian unwrapping: quick, smooth, and not exact."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.fft
+
+from napari_qsm_stroke.core.method import method
+from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
+from napari_qsm_stroke.core.numerics.fourier import ALL_CORES
+from napari_qsm_stroke.core.numerics.frame import Frame
+from napari_qsm_stroke.core.numerics.spanning_tree import MaskGraph, edge_weights, voxel_quality
+from napari_qsm_stroke.core.progress import Progress, silent, steps
+from napari_qsm_stroke.core.quantities import (
+    Brain,
+    EchoTimes,
+    PhaseQuality,
+    Signal,
+    UnwrappedPhase,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.quantities import FloatArray
+
+TURN = 2 * math.pi
+
+
+@method(cite="10.1364/OL.28.001194", recommended=False)
+def laplacian(
+    signal: Signal,
+    brain: Brain,
+    *,
+    echo_times: EchoTimes,
+    progress: Progress = silent,
+) -> tuple[UnwrappedPhase, PhaseQuality]:
+    """Find the smooth phase whose differences are the wrapped differences, by one transform.
+
+    For a preview: where the phase of neighbours truly jumps, the error spreads over the brain
+    instead of staying a whole turn in place.
+
+    Parameters
+    ----------
+    signal : ndarray of complex64, shape (X, Y, Z, E)
+        With wrapped phase.
+    brain : ndarray of shape (X, Y, Z)
+        Where to unwrap; differences to voxels outside are taken as zero.
+    echo_times : tuple of float
+        In s.
+    progress : Progress
+        May raise ``Cancelled``.
+
+    Returns
+    -------
+    unwrapped_phase : ndarray of float32, shape (X, Y, Z, E)
+        In rad; zero outside the brain.
+    phase_quality : ndarray of float32, shape (X, Y, Z)
+        Mean coherence of phase and magnitude with the neighbours over all echoes, 0 to 1.
+
+    References
+    ----------
+    Schofield and Zhu, Opt Lett 2003;28:1194, doi:10.1364/OL.28.001194.
+    """
+    graph = MaskGraph.of(brain)
+    box = Frame.around(brain).box
+    inside = graph.mask[box]
+    values = np.nan_to_num(graph.pick(signal))
+    count = values.shape[1]
+    unwrapped = np.empty(values.shape, np.float32)
+    quality = np.zeros(len(values), np.float32)
+    for e in steps(count, progress, "Unwrapping"):
+        phase = np.angle(values[:, e])
+        unwrapped[:, e] = _poisson(graph.spread(phase)[box], inside)[inside]
+        weights = edge_weights(graph, phase, np.abs(values[:, e]))
+        quality += voxel_quality(graph, weights) / count
+    aligned = align_echoes(unwrapped, np.zeros(len(values), np.int32), echo_times)
+    return graph.spread(aligned), graph.spread(quality)
+
+
+def _poisson(phase: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
+    """Phase with the wrapped differences inside, found by cosine transforms."""
+    source = np.zeros_like(phase)
+    eigenvalue = np.zeros((1, 1, 1), np.float32)
+    for axis, n in enumerate(phase.shape):
+        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
+        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
+        step = phase[high] - phase[low]
+        step -= np.float32(TURN) * np.round(step / np.float32(TURN))
+        step *= inside[high] & inside[low]
+        source[low] += step
+        source[high] -= step
+        view = [1, 1, 1]
+        view[axis] = n
+        line = 2 * np.cos(math.pi * np.arange(n) / n) - 2
+        eigenvalue = eigenvalue + line.astype(np.float32).reshape(view)
+    spectrum = scipy.fft.dctn(source, workers=ALL_CORES, overwrite_x=True)
+    eigenvalue[0, 0, 0] = 1
+    spectrum /= eigenvalue
+    spectrum[0, 0, 0] = 0
+    result: FloatArray = scipy.fft.idctn(spectrum, workers=ALL_CORES, overwrite_x=True)
+    return result

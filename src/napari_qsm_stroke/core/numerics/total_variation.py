@@ -1,0 +1,158 @@
+"""The passes of one iteration of total variation, each over the volume once.
+
+Two real volumes travel through one complex transform: into k-space go the field of the model as
+real part and the divergence as imaginary part; back come the susceptibility and its field. The
+shrunken gradient is never stored: with ``v = grad x + s`` the new dual is ``clip(v)`` and the
+shrunken gradient less the dual is ``v - 2 clip(v)``, so that ``v`` alone is kept. Differences are
+periodic; the frame's padding parts the sides.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_qsm_stroke.core.numerics.compiled import inner, kernel, prange
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.numerics.fourier import Shape
+    from napari_qsm_stroke.core.quantities import FloatArray
+
+Step = tuple[float, float, float]
+
+
+def difference_power(
+    shape: Shape, step: Step
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Squared size of the spectrum of the forward difference along each axis, in 1/mm^2."""
+    x, y, z = (
+        ((2 - 2 * np.cos(2 * math.pi * np.arange(n) / n)) / d**2).astype(np.float32)
+        for n, d in zip(shape, step, strict=True)
+    )
+    return x, y, z
+
+
+@kernel(parallel=True)
+def solve_spectrum(
+    spectrum: NDArray[np.complex64],
+    dipole: FloatArray,
+    power_x: FloatArray,
+    power_y: FloatArray,
+    power_z: FloatArray,
+    gradient_penalty: float,
+    field_penalty: float,
+) -> None:
+    """Replace (model field, divergence) by (susceptibility, its field), all in k-space.
+
+    Solves ``(a grad'grad + b D'D) x = a div + b D field`` for each k; ``dipole`` is on the half
+    grid.
+    """
+    nx, ny, nz = spectrum.shape
+    a, b = np.float32(gradient_penalty), np.float32(field_penalty)
+    half = np.float32(0.5)
+    for i in prange(nx):
+        mi = (nx - i) % nx
+        for j in range(ny):
+            mj = (ny - j) % ny
+            for k in range(nz // 2 + 1):
+                mk = (nz - k) % nz
+                if mk == k and (mi, mj) < (i, j):
+                    continue  # its mirror image does both
+                d = dipole[i, j, k]
+                bottom = a * (power_x[i] + power_y[j] + power_z[k]) + b * d * d
+                z, m = spectrum[i, j, k], spectrum[mi, mj, mk].conjugate()
+                field_re = half * (z.real + m.real)
+                field_im = half * (z.imag + m.imag)
+                div_re = half * (z.imag - m.imag)
+                div_im = half * (m.real - z.real)
+                scale = np.float32(1) / bottom if bottom > 0 else np.float32(0)
+                re = scale * (b * d * field_re + a * div_re)
+                im = scale * (b * d * field_im + a * div_im)
+                spectrum[i, j, k] = complex(re - d * im, im + d * re)
+                spectrum[mi, mj, mk] = complex(re + d * im, d * re - im)
+
+
+@inner
+def _clip(value: Any, limit: Any) -> Any:
+    return min(max(value, -limit), limit)
+
+
+@kernel(parallel=True)
+def step_duals(
+    packed: NDArray[np.complex64],
+    before: FloatArray,
+    gradient: FloatArray,
+    step: Step,
+    limit: float,
+) -> tuple[float, float]:
+    """Add the gradient of the real part to the clipped duals; keep the real part in ``before``.
+
+    Returns
+    -------
+    change, size : float
+        Norms of the change since the last call and of the real part.
+    """
+    nx, ny, nz = packed.shape
+    hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
+    top = np.float32(limit)
+    changes, sizes = np.zeros(nx), np.zeros(nx)
+    for i in prange(nx):
+        after_i = (i + 1) % nx
+        change, size = 0.0, 0.0
+        for j in range(ny):
+            after_j = (j + 1) % ny
+            for k in range(nz):
+                after_k = k + 1 if k + 1 < nz else 0
+                x = packed[i, j, k].real
+                gx = (packed[after_i, j, k].real - x) * hx
+                gy = (packed[i, after_j, k].real - x) * hy
+                gz = (packed[i, j, after_k].real - x) * hz
+                gradient[0, i, j, k] = gx + _clip(gradient[0, i, j, k], top)
+                gradient[1, i, j, k] = gy + _clip(gradient[1, i, j, k], top)
+                gradient[2, i, j, k] = gz + _clip(gradient[2, i, j, k], top)
+                moved = x - before[i, j, k]
+                before[i, j, k] = x
+                change += moved * moved
+                size += x * x
+        changes[i], sizes[i] = change, size
+    return math.sqrt(changes.sum()), math.sqrt(sizes.sum())
+
+
+@kernel(parallel=True)
+def descend(
+    packed: NDArray[np.complex64],
+    gradient: FloatArray,
+    dual: FloatArray,
+    field: FloatArray,
+    weight: FloatArray,
+    step: Step,
+    limit: float,
+    field_penalty: float,
+) -> None:
+    """Make the next pair (model field, divergence) in place of (susceptibility, its field)."""
+    nx, ny, nz = packed.shape
+    hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
+    top, b = np.float32(limit), np.float32(field_penalty)
+    two = np.float32(2)
+    for i in prange(nx):
+        last_i = (i - 1) % nx
+        for j in range(ny):
+            last_j = (j - 1) % ny
+            for k in range(nz):
+                last_k = k - 1 if k > 0 else nz - 1
+                px = gradient[0, i, j, k] - two * _clip(gradient[0, i, j, k], top)
+                qx = gradient[0, last_i, j, k] - two * _clip(gradient[0, last_i, j, k], top)
+                py = gradient[1, i, j, k] - two * _clip(gradient[1, i, j, k], top)
+                qy = gradient[1, i, last_j, k] - two * _clip(gradient[1, i, last_j, k], top)
+                pz = gradient[2, i, j, k] - two * _clip(gradient[2, i, j, k], top)
+                qz = gradient[2, i, j, last_k] - two * _clip(gradient[2, i, j, last_k], top)
+                divergence = (qx - px) * hx + (qy - py) * hy + (qz - pz) * hz
+                y = packed[i, j, k].imag + dual[i, j, k]
+                w = weight[i, j, k]
+                fitted = (w * field[i, j, k] + b * y) / (w + b)
+                dual[i, j, k] = y - fitted
+                packed[i, j, k] = complex(two * fitted - y, divergence)
