@@ -42,7 +42,7 @@ def test_it_is_read_once_and_cannot_be_changed(head):
 
 
 def test_missing_nilearn_is_said(monkeypatch):
-    monkeypatch.setattr(template, "find_spec", lambda name: None)
+    monkeypatch.setattr(template, "find_spec", lambda _name: None)
     with pytest.raises(MissingError, match="pip install"):
         load_template.__wrapped__()
 

@@ -11,7 +11,7 @@ The borders, by surface:
   doi:10.1212/WNL.50.6.1699; the mean position among its variants: van der Zwan et al. 1992,
   doi:10.3171/jns.1992.77.6.0927.
 * Anterior from posterior cerebral artery: the parieto-occipital sulcus, from the splenium upwards
-  and backwards. Tatu et al. 1998; Damasio 1983, doi:10.1001/archneur.1983.04050050032005.
+  and backwards. Tatu et al. 1998; Damasio 1983, doi:10.1001/archneur.1983.04050030032005.
 * Middle from posterior cerebral artery: the lateral occipital border in the coronal planes behind
   the splenium, and on the temporal lobe the inferior temporal sulcus, the pole and the amygdala
   being left to the middle cerebral artery. Tatu et al. 1998.
