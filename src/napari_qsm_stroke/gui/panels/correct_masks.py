@@ -1,0 +1,230 @@
+"""Correct masks: draw where you look, on the mask's own layer, with napari's own tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+)
+
+from napari_qsm_stroke.errors import QsmStrokeError
+from napari_qsm_stroke.gui import editing
+from napari_qsm_stroke.gui.layers import look
+from napari_qsm_stroke.gui.panels.panel import Panel, heading, note
+from napari_qsm_stroke.session import EDITABLE
+
+TOOLS = (
+    ("paint", "Paint", "Draw with the left button (2)"),
+    ("erase", "Erase", "Take away (1)"),
+    ("fill", "Fill", "Fill what is enclosed in this slice (4)"),
+    ("pan_zoom", "Move", "Move and zoom without drawing (Z)"),
+)
+
+
+class CorrectPanel(Panel):
+    """The dock Correct masks."""
+
+    TITLE = "Correct masks"
+    HINT = "Choose a mask, then draw on the image. The table follows each stroke."
+
+    def build(self) -> None:
+        """Add the mask, the tools and the ways back."""
+        self.masks = QComboBox()
+        for name in EDITABLE:
+            self.masks.addItem(look(name).title, name)
+        self.masks.currentIndexChanged.connect(self._choose)
+        self.body.addWidget(self.masks)
+        self.state = note("")
+        self.body.addWidget(self.state)
+        self._build_tools()
+        self._build_whole()
+        self._build_display()
+        self._build_verdict()
+
+    def _build_tools(self) -> None:
+        self.body.addWidget(heading("Draw"))
+        grid = QGridLayout()
+        self.tools: dict[str, QPushButton] = {}
+        for index, (mode, title, tip) in enumerate(TOOLS):
+            button = QPushButton(title)
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _on, m=mode: self.use(m))
+            grid.addWidget(button, 0, index)
+            self.tools[mode] = button
+        self.undo_button, self.redo_button = QPushButton("Undo"), QPushButton("Redo")
+        self.undo_button.setToolTip("Take back the last stroke on this mask (Ctrl+Z)")
+        self.redo_button.setToolTip("Draw it again (Ctrl+Shift+Z)")
+        self.undo_button.clicked.connect(lambda: self._on_layer("undo"))
+        self.redo_button.clicked.connect(lambda: self._on_layer("redo"))
+        grid.addWidget(self.undo_button, 1, 0, 1, 2)
+        grid.addWidget(self.redo_button, 1, 2, 1, 2)
+        self.body.addLayout(grid)
+        row = QHBoxLayout()
+        self.brush = QSlider(Qt.Orientation.Horizontal)
+        self.brush.setRange(1, 40)
+        self.brush.setValue(4)
+        self.brush.valueChanged.connect(self._set_brush)
+        self.brush_label = QLabel()
+        row.addWidget(QLabel("Brush"))
+        row.addWidget(self.brush, 1)
+        row.addWidget(self.brush_label)
+        self.body.addLayout(row)
+        self.ball = QCheckBox("Draw in neighbouring slices too (ball)")
+        self.ball.toggled.connect(lambda _on: self._set_brush())
+        self.body.addWidget(self.ball)
+
+    def _build_whole(self) -> None:
+        self.whole = QVBoxLayout()
+        self.body.addLayout(self.whole)
+
+    def _build_display(self) -> None:
+        self.body.addWidget(heading("Look"))
+        row = QHBoxLayout()
+        self.outline = QCheckBox("Outline")
+        self.outline.toggled.connect(self._set_outline)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(5, 100)
+        self.opacity.valueChanged.connect(self._set_opacity)
+        row.addWidget(self.outline)
+        row.addWidget(QLabel("Opacity"))
+        row.addWidget(self.opacity, 1)
+        self.body.addLayout(row)
+        jumps = QHBoxLayout()
+        for title, step in (("< Slice with it", -1), ("Largest", 0), ("Slice with it >", 1)):
+            button = QPushButton(title)
+            button.clicked.connect(lambda _on, s=step: self._jump(s))
+            jumps.addWidget(button)
+        self.body.addLayout(jumps)
+
+    def _build_verdict(self) -> None:
+        self.body.addWidget(heading("Proposal"))
+        row = QHBoxLayout()
+        self.accept_button = QPushButton("Accept as it is")
+        self.accept_button.setToolTip("No later run replaces the mask")
+        self.accept_button.clicked.connect(self._accept)
+        self.reset_button = QPushButton("Back to the proposal")
+        self.reset_button.clicked.connect(self._reset)
+        row.addWidget(self.accept_button)
+        row.addWidget(self.reset_button)
+        self.body.addLayout(row)
+
+    # -- what is chosen ----------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """Quantity of the chosen mask."""
+        return str(self.masks.currentData())
+
+    def use(self, mode: str) -> None:
+        """Take one of napari's tools into the hand, on the layer of the chosen mask."""
+        layer = self._layer()
+        if layer is None:
+            return
+        editing.take(self.bench.viewer, layer, mode)
+        self._set_brush()
+        self._show_mode(mode)
+
+    def _layer(self) -> Any:
+        self.bench.scene.flush()
+        case = self.session.case
+        if case is None:
+            self.say("Open a case first.", "warn")
+            return None
+        layer = self.bench.scene.mask(self.name)
+        if layer is None:
+            layer = self.bench.scene.new_mask(self.name)
+        return layer
+
+    def refresh(self, names: frozenset[str]) -> None:
+        """Tell how the mask came about and what can be done with it."""
+        if names and not names & {"case", "job", self.name}:
+            return
+        case = self.session.case
+        there = case is not None and self.name in case.maps
+        self.state.setText(self._origin())
+        self.accept_button.setEnabled(there and case is not None and self.name not in case.given)
+        self.reset_button.setEnabled(self.session.can_reset(self.name))
+        for button in (*self.tools.values(), self.undo_button, self.redo_button):
+            button.setEnabled(case is not None)
+        layer = self.bench.scene.mask(self.name)
+        if layer is not None:
+            for widget, value in (
+                (self.opacity, round(100 * layer.opacity)),
+                (self.outline, bool(layer.contour)),
+            ):
+                widget.blockSignals(True)
+                widget.setValue(value) if widget is self.opacity else widget.setChecked(value)
+                widget.blockSignals(False)
+
+    def _origin(self) -> str:
+        case = self.session.case
+        if case is None or self.name not in case.maps:
+            return "Not there yet: reconstruct the case, or draw it."
+        if self.name in self.session.edited:
+            return "Changed by hand."
+        for record in reversed(case.history):
+            if self.name in record.outputs:
+                made = {"run": f"Proposed by {record.what}.", "load": "Loaded from a file."}
+                return made.get(record.action, f"By hand: {record.note or 'corrected'}.")
+        return "Loaded."
+
+    def _choose(self, _index: int) -> None:
+        mode = next((m for m, b in self.tools.items() if b.isChecked()), None)
+        if mode and self.session.case is not None:
+            self.use(mode)
+        self.refresh(frozenset())
+
+    # -- actions -----------------------------------------------------------------------------
+
+    def _show_mode(self, mode: str) -> None:
+        for name, button in self.tools.items():
+            button.setChecked(name == mode)
+
+    def _on_layer(self, action: str) -> None:
+        layer = self.bench.scene.mask(self.name)
+        if layer is not None:
+            getattr(layer, action)()
+
+    def _set_brush(self, _value: int = 0) -> None:
+        millimetres = self.brush.value() / 2
+        self.brush_label.setText(f"{millimetres:.1f} mm")
+        layer = self.bench.scene.mask(self.name)
+        if layer is not None:
+            editing.set_brush(layer, millimetres, self.ball.isChecked())
+
+    def _set_outline(self, on: bool) -> None:
+        layer = self.bench.scene.mask(self.name)
+        if layer is not None:
+            layer.contour = 1 if on else 0
+
+    def _set_opacity(self, percent: int) -> None:
+        layer = self.bench.scene.mask(self.name)
+        if layer is not None:
+            layer.opacity = percent / 100
+
+    def _jump(self, step: int) -> None:
+        self.bench.scene.jump(self.name, step)
+
+    def _accept(self) -> None:
+        self._do(lambda: self.session.accept(self.name))
+
+    def _reset(self) -> None:
+        self._do(lambda: self.session.reset(self.name))
+
+    def _do(self, action: Any) -> None:
+        self.bench.scene.collect()
+        try:
+            action()
+        except QsmStrokeError as error:
+            self.say(str(error), "bad")
+        self.refresh(frozenset())

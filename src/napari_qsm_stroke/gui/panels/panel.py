@@ -1,0 +1,239 @@
+"""What all panels have in common: a narrow, scrolling column that ends cleanly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_qsm_stroke.gui.jobs import Done, Failed, Outcome
+from napari_qsm_stroke.gui.workbench import workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qtpy.QtGui import QHideEvent, QShowEvent
+
+    from napari_qsm_stroke.gui.jobs import Job
+
+MINIMUM_WIDTH = 320
+TONES = {
+    "plain": "",
+    "good": "color: #7bd88f;",
+    "warn": "color: #ffd166;",
+    "bad": "color: #ff7b63;",
+}
+
+
+class Panel(QWidget):
+    """A dock of the plugin.
+
+    Parameters
+    ----------
+    napari_viewer : Viewer
+        The viewer, or napari's proxy of it.
+    """
+
+    TITLE = ""
+    HINT = ""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.bench = workbench(napari_viewer)
+        self.session = self.bench.session
+        self._closed = False
+        self._watched = False
+        self._job: Job | None = None
+        self.setMinimumWidth(MINIMUM_WIDTH)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(2)
+        outer.addLayout(self._view_bar())
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        self.body = QVBoxLayout(inner)
+        self.body.setContentsMargins(6, 2, 6, 2)
+        if self.HINT:
+            self.body.addWidget(note(self.HINT))
+        self.build()
+        self.body.addStretch(1)
+        scroll.setWidget(inner)
+        outer.addWidget(scroll, 1)
+        outer.addLayout(self._foot())
+        self.session.changed.connect(self._changed)
+        self.refresh(frozenset({"case", "side", "settings", "measurements"}))
+
+    # -- to be filled in ---------------------------------------------------------------------
+
+    def build(self) -> None:
+        """Add the widgets to ``body``."""
+
+    def refresh(self, names: frozenset[str]) -> None:
+        """Show what is new in the session."""
+
+    # -- messages and jobs -------------------------------------------------------------------
+
+    def say(self, sentence: str, tone: str = "plain") -> None:
+        """Show one sentence at the foot of the panel."""
+        self.message.setText(sentence)
+        self.message.setStyleSheet(TONES[tone])
+        self.message.setVisible(bool(sentence))
+
+    def follow(self, job: Job, good: Callable[[Any], str] | None = None) -> None:
+        """Show the progress of a job, with its Cancel button, and how it ended."""
+        self._job = job
+        self.say("")
+        self.bar.setValue(0)
+        self.stage.setText(f"{job.title} ...")
+        self._show_progress(True)
+        job.progressed.connect(self._progressed)
+        job.ended.connect(lambda outcome: self._ended(outcome, good))
+
+    def _progressed(self, fraction: float, stage: str) -> None:
+        if self._closed or self._job is None:
+            return
+        self.bar.setValue(round(1000 * fraction))
+        self.stage.setText(stage.replace("_", " "))
+
+    def _ended(self, outcome: Outcome, good: Callable[[Any], str] | None) -> None:
+        self._job = None
+        if self._closed:
+            return
+        self._show_progress(False)
+        match outcome:
+            case Done(value):
+                self.say(good(value) if good else "", "good")
+            case Failed():
+                self.say(outcome.sentence, "bad")
+            case _:
+                self.say("Stopped; nothing was changed.", "warn")
+        self.refresh(frozenset({"job"}))
+
+    @property
+    def working(self) -> bool:
+        """Whether a job that this panel started is running."""
+        return self._job is not None
+
+    def cancel(self) -> None:
+        """Stop the job that this panel started."""
+        if self._job is not None:
+            self.stage.setText("Stopping ...")
+            self.cancel_button.setEnabled(False)
+            self._job.cancel()
+
+    # -- frame -------------------------------------------------------------------------------
+
+    def _view_bar(self) -> QHBoxLayout:
+        bar = QHBoxLayout()
+        bar.setContentsMargins(6, 4, 6, 0)
+        for plane in ("axial", "coronal", "sagittal"):
+            button = QPushButton(plane.capitalize())
+            button.setToolTip(f"Show {plane} slices")
+            button.clicked.connect(lambda _on, p=plane: setattr(self.bench.view, "plane", p))
+            bar.addWidget(button)
+        self.sides = QPushButton("R | L")
+        self.sides.setToolTip(
+            "Radiological display: the patient's right is on the left of the screen. "
+            "Click for the neurological display."
+        )
+        self.sides.clicked.connect(self._flip)
+        bar.addWidget(self.sides)
+        return bar
+
+    def _flip(self) -> None:
+        view = self.bench.view
+        view.radiological = not view.radiological
+
+    def _foot(self) -> QVBoxLayout:
+        foot = QVBoxLayout()
+        foot.setContentsMargins(6, 0, 6, 4)
+        self.stage = QLabel()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setMaximumHeight(8)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.cancel)
+        row = QHBoxLayout()
+        row.addWidget(self.stage, 1)
+        row.addWidget(self.cancel_button)
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        foot.addLayout(row)
+        foot.addWidget(self.bar)
+        foot.addWidget(self.message)
+        use = note("Research use only. Not a medical device.")
+        foot.addWidget(use)
+        self._show_progress(False)
+        self.message.setVisible(False)
+        return foot
+
+    def _show_progress(self, on: bool) -> None:
+        self.cancel_button.setEnabled(on)
+        for widget in (self.stage, self.bar, self.cancel_button):
+            widget.setVisible(on)
+
+    # -- life --------------------------------------------------------------------------------
+
+    def _changed(self, names: frozenset[str]) -> None:
+        if not self._closed:
+            self.refresh(names)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Watch the window that the panel is docked in: jobs stop when it goes."""
+        super().showEvent(event)
+        if not self._watched:
+            self._watched = True
+            top: QWidget = self
+            while top.parentWidget() is not None:
+                top = top.parentWidget()
+            if top is not self:
+                top.destroyed.connect(self.bench.jobs.close)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Find out whether the dock was closed: napari says so by taking the parent away."""
+        super().hideEvent(event)
+        QTimer.singleShot(0, self._check_closed)
+
+    def _check_closed(self) -> None:
+        if self.parentWidget() is None and not self.isVisible():
+            self.close_down()
+
+    def close_down(self) -> None:
+        """Stop what this panel does; it will not be shown again."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._job is not None:
+            self._job.cancel()
+        self.session.changed.disconnect(self._changed)
+
+
+def note(text: str) -> QLabel:
+    """Explaining text."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setStyleSheet("color: #9aa0a6;")
+    return label
+
+
+def heading(text: str) -> QLabel:
+    """Title of a section."""
+    title = QLabel(f"<b>{text}</b>")
+    title.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    return title

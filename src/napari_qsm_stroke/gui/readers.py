@@ -1,0 +1,54 @@
+"""File > Open: NIfTI files one by one, and BIDS folders as a case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_qsm_stroke.gui.roles import QUANTITY, guess_role, is_nifti
+
+PathOrPaths = str | Path | Sequence[str | Path]
+Layers = list[tuple[Any, dict[str, Any], str]]
+Reader = Callable[[PathOrPaths], Layers]
+
+
+def get_reader(path: PathOrPaths) -> Reader | None:
+    """Return a reader for NIfTI files or for a BIDS folder, None for anything else."""
+    paths = [Path(p) for p in (path if isinstance(path, (list, tuple)) else [path])]
+    if paths and all(is_nifti(p) for p in paths):
+        return read_files
+    if len(paths) == 1 and paths[0].is_dir() and any(paths[0].glob("sub-*")):
+        return read_folder
+    return None
+
+
+def read_files(path: PathOrPaths) -> Layers:
+    """Read NIfTI files, each to a layer in canonical orientation."""
+    from napari_qsm_stroke.gui.layers import layer_data, look
+    from napari_qsm_stroke.io.nifti import read_volume
+
+    paths = [Path(p) for p in (path if isinstance(path, (list, tuple)) else [path])]
+    found = []
+    for file in paths:
+        role = guess_role(file) or "image"
+        name = QUANTITY.get(role, role)
+        volume = read_volume(file)
+        title = file.name.removesuffix(".gz").removesuffix(".nii")
+        data, attributes, kind = layer_data(name, volume, title=title)
+        if look(name).kind == "image" and look(name).limits is not None:
+            attributes.pop("contrast_limits")  # the unit of a foreign file is not known
+        found.append((data, {**attributes, "visible": True}, kind))
+    return found
+
+
+def read_folder(path: PathOrPaths) -> Layers:
+    """Read the first examination of a BIDS folder; its case travels with the layers."""
+    from napari_qsm_stroke.gui.layers import layer_data
+    from napari_qsm_stroke.io.bids import find_cases
+    from napari_qsm_stroke.io.load import load_files
+
+    assert isinstance(path, (str, Path, list, tuple))
+    folder = Path(path if isinstance(path, (str, Path)) else path[0])
+    case = load_files(find_cases(folder)[0])
+    return [layer_data(name, volume, case=case) for name, volume in case.maps.items()]

@@ -1,0 +1,43 @@
+"""File > Open Sample: the simulated patient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.viewer import current_viewer
+from qtpy.QtWidgets import QApplication
+
+from napari_qsm_stroke.gui.layers import layer_data
+from napari_qsm_stroke.gui.workbench import workbench
+from napari_qsm_stroke.pipeline.simulate import simulate
+
+if TYPE_CHECKING:
+    from napari_qsm_stroke.core.progress import Progress
+
+QUICK_VOXEL = (2.0, 2.0, 2.0)
+Layers = list[tuple[Any, dict[str, Any], str]]
+
+
+def simulated_patient() -> Layers:
+    """Simulate a stroke patient at 1 mm with five echoes; about a minute."""
+    return _simulated()
+
+
+def quick_patient() -> Layers:
+    """Simulate the same patient with voxels of 2 mm: seconds, for a first look."""
+    return _simulated(voxel_size=QUICK_VOXEL)
+
+
+def _simulated(**options: Any) -> Layers:
+    """Raw images as layers; the case travels with them, so that the docks take it up."""
+
+    def work(progress: Progress) -> Any:
+        return simulate(seed=1, **options, progress=progress)[0]
+
+    viewer = current_viewer()
+    if viewer is None or QApplication.instance() is None:
+        case = work(lambda _fraction, _stage: None)
+    else:
+        case = workbench(viewer).jobs.wait("Simulate a patient", work)
+    names = [n for n in ("magnitude", "phase", "dwi", "b0", "adc") if n in case.maps]
+    return [layer_data(name, case.maps[name], case=case) for name in names]
