@@ -1,1 +1,1 @@
-"""The command line, one file a verb."""
+"""The command line: one file for each verb. Heavy modules are imported when a verb runs."""

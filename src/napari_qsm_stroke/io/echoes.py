@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.errors import InputError, MissingError
-from napari_qsm_stroke.io.nifti import finite, read_nifti
+from napari_qsm_stroke.io.nifti import finite, read_nifti, read_shape
 from napari_qsm_stroke.io.phase import to_radians
 from napari_qsm_stroke.io.sidecar import number, read_sidecar
 
@@ -86,6 +86,18 @@ def read_gradient_echo(files: CaseFiles) -> tuple[Series, Series]:
     warnings = (*phase.warnings, note) if note else phase.warnings
     volume = phase.volume.with_data(radians)
     return magnitude, Series(volume, phase.sidecars, warnings)
+
+
+def count_echoes(files: CaseFiles) -> int:
+    """Return the number of echoes without reading any data; 1 where it cannot be told."""
+    paths = files.magnitude or files.phase
+    if len(paths) != 1:
+        return max(1, len(paths))
+    try:
+        shape = read_shape(paths[0])
+    except InputError:
+        return 1
+    return shape[3] if len(shape) == 4 else 1
 
 
 def _series(paths: Sequence[Path], role: str, unit: str) -> Series:

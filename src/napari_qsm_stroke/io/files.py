@@ -49,6 +49,8 @@ class CaseFiles:
     field_strength: float | None = None
     side: Side | None = None
     root: Path | None = None
+    fault: str = ""
+    """Why the files could not be sorted; loading then says so."""
 
     def roles(self) -> Iterator[tuple[str, Path]]:
         """Go through all files with the role of each."""
@@ -76,6 +78,8 @@ class CaseFiles:
         InputError
             One file is given twice.
         """
+        if self.fault:
+            raise InputError(self.key, self.fault, "Keep one of them in the data set.")
         seen: dict[Path, str] = {}
         for role, path in self.roles():
             if not path.is_file():

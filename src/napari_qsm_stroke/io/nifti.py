@@ -13,7 +13,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
@@ -100,6 +100,31 @@ def read_nifti(path: str | Path, unit: str = "") -> NiftiFile:
     return NiftiFile(Volume(data, grid, unit, str(path)), warnings)
 
 
+def read_shape(path: str | Path) -> tuple[int, ...]:
+    """Return the shape of an image from its header alone, without axes of length one at the end.
+
+    Raises
+    ------
+    MissingError
+        There is no such file.
+    InputError
+        The file is no NIfTI image.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            start = gzip.GzipFile(fileobj=raw).read(540) if packed else raw.read(540)
+    except FileNotFoundError:
+        raise _no_such_file(path) from None
+    except (EOFError, zlib.error, OSError) as error:
+        raise InputError(
+            str(path), f"is truncated or damaged ({_short(error)}).", EXPORT_AGAIN
+        ) from None
+    return _shape(path, _header(path, start))
+
+
 def write_volume(volume: Volume, path: str | Path, level: int = 4) -> Path:
     """Write an image in the orientation in which its grid was stored.
 
@@ -119,7 +144,7 @@ def write_volume(volume: Volume, path: str | Path, level: int = 4) -> Path:
     data = volume.data if volume.data.dtype == np.uint8 else volume.data.astype(np.float32)
     affine = volume.grid.affine @ inv_ornt_aff(back, volume.grid.shape)
     image = nib.Nifti1Image(apply_orientation(data, back), affine)
-    image.header.set_xyzt_units("mm")
+    image.header.set_xyzt_units("mm", "sec" if data.ndim == 4 else None)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     if np.abs(image.get_qform() - affine).max() > TOLERANCE_MM:
@@ -133,7 +158,7 @@ def write_volume(volume: Volume, path: str | Path, level: int = 4) -> Path:
 def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
     """Header and all bytes of the file, decompressed and checked to the end."""
     if not path.is_file():
-        raise MissingError(str(path), "there is no such file.", "Check the path.")
+        raise _no_such_file(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -150,7 +175,7 @@ def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
         rest = len(stream.read(SLACK + 1))
     except (EOFError, zlib.error, OSError) as error:
         raise InputError(
-            str(path), f"is truncated or damaged ({str(error).rstrip('.')}).", EXPORT_AGAIN
+            str(path), f"is truncated or damaged ({_short(error)}).", EXPORT_AGAIN
         ) from None
     if len(content) < size:
         raise InputError(
@@ -166,7 +191,7 @@ def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
 
 
 def _header(path: Path, start: bytes) -> nib.Nifti1Header:
-    kinds: dict[int, Any] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
+    kinds: dict[int, type[nib.Nifti1Header]] = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
     sizes = {int.from_bytes(start[:4], order) for order in ("little", "big")}
     kind = next((kinds[n] for n in sizes if n in kinds), None)
     length = next((n for n in sizes if n in kinds), 0)
@@ -187,8 +212,12 @@ def _header(path: Path, start: bytes) -> nib.Nifti1Header:
     return header
 
 
-def _size(path: Path, header: nib.Nifti1Header) -> int:
-    """Bytes of the file up to the end of the image."""
+def _no_such_file(path: Path) -> MissingError:
+    return MissingError(str(path), "there is no such file.", "Check the path.")
+
+
+def _shape(path: Path, header: nib.Nifti1Header) -> tuple[int, ...]:
+    """Shape of the image, without axes of length one at the end."""
     dim = [int(n) for n in header["dim"]]
     shape = dim[1 : dim[0] + 1] if 1 <= dim[0] <= 7 else []
     while len(shape) > 3 and shape[-1] == 1:
@@ -199,6 +228,12 @@ def _size(path: Path, header: nib.Nifti1Header) -> int:
             f"expected an image of three dimensions (or four, echoes last), found {shape}.",
             "Give one file for each echo, or one with all echoes.",
         )
+    return tuple(shape)
+
+
+def _size(path: Path, header: nib.Nifti1Header) -> int:
+    """Bytes of the file up to the end of the image."""
+    shape = _shape(path, header)
     try:
         dtype = header.get_data_dtype()
         offset = int(header["vox_offset"])
@@ -234,21 +269,16 @@ def _affine(path: Path, header: nib.Nifti1Header) -> tuple[NDArray[np.float64], 
     if sform[1] == 0 and qform[1] == 0:
         warnings.append("No orientation in the header: left and right are only assumed.")
     elif sform[1] and qform[1]:
-        shape = np.array(header.get_data_shape()[:3], dtype=np.float64)
-        far = np.append(shape - 1, 1)
-        apart = max(
-            float(np.abs(point @ (sform[0] - qform[0]).T).max())
-            for point in (far, far * [0, 0, 0, 1])
-        )
+        corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(_shape(path, header)[:3]) - 1)
+        offsets = (sform[0] - qform[0]) @ np.c_[corners, np.ones(8)].T
+        apart = float(np.abs(offsets).max())
         if apart > 10 * TOLERANCE_MM:
             warnings.append(f"sform and qform differ by up to {apart:.1f} mm: the sform was used.")
     return affine, tuple(warnings)
 
 
 def _values(path: Path, header: nib.Nifti1Header, content: bytes) -> NDArray[np.float32]:
-    shape = [int(n) for n in header.get_data_shape()]
-    while len(shape) > 3 and shape[-1] == 1:
-        shape.pop()
+    shape = _shape(path, header)
     offset = int(header["vox_offset"])
     try:
         slope, inter = header.get_slope_inter()

@@ -1,0 +1,101 @@
+"""What a command shows: progress on the error stream, tables on the output stream."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import progress as rich_progress
+from rich.console import Console
+from rich.table import Table
+
+from napari_qsm_stroke.core.measure.regions import REGIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_qsm_stroke.core.progress import Progress
+    from napari_qsm_stroke.pipeline.measure import Measurements
+
+WIDTH_OF_A_FILE = 118
+"""Columns of a table that goes into a file or a pipe."""
+
+
+@contextmanager
+def shown(name: str) -> Iterator[Progress]:
+    """Show progress as a bar in a terminal, else as one line a stage.
+
+    Parameters
+    ----------
+    name : str
+        What is being worked on.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(name)
+        return
+    columns = (
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(bar_width=None),
+        rich_progress.TextColumn("{task.percentage:>3.0f} %"),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("{task.fields[stage]:<24}"),
+    )
+    with rich_progress.Progress(*columns, console=console, transient=True) as bars:
+        task = bars.add_task(name, total=1.0, stage="")
+        yield lambda fraction, stage: bars.update(task, completed=fraction, stage=stage)
+
+
+def _lines(name: str) -> Progress:
+    last = [""]
+
+    def report(fraction: float, stage: str) -> None:
+        if stage != last[0]:
+            last[0] = stage
+            print(f"{name}  {100 * fraction:3.0f} %  {stage}", file=sys.stderr, flush=True)
+
+    return report
+
+
+def output() -> Console:
+    """Return the console of the output stream; text in it is never read as markup."""
+    console = Console(markup=False, highlight=False)
+    return (
+        console
+        if console.is_terminal
+        else Console(markup=False, highlight=False, width=WIDTH_OF_A_FILE)
+    )
+
+
+def show_measurements(measurements: Measurements) -> None:
+    """Print the territory table and its notes."""
+    table = Table("Region", "Side", title="Vein susceptibility by territory")
+    for title in ("Volume ml", "Vein voxels", "Median ppm", "95 % interval"):
+        table.add_column(title, justify="right")
+    for title in ("vs ipsilateral", "vs contralateral", "OEF"):
+        table.add_column(title, justify="right")
+    for row in measurements.rows:
+        low, high = row.chi_median_ci_low_ppm, row.chi_median_ci_high_ppm
+        table.add_row(
+            REGIONS[row.region],
+            row.side or "n/a",
+            _number(row.volume_ml, "{:.1f}"),
+            _number(row.n_vein_voxels, "{:d}"),
+            _number(row.chi_median_ppm, "{:.3f}"),
+            "n/a" if low is None or high is None else f"{low:.3f} to {high:.3f}",
+            _number(row.percent_vs_ipsilateral, "{:+.0f} %"),
+            _number(row.percent_vs_contralateral, "{:+.0f} %"),
+            _number(row.oef_median, "{:.2f}"),
+        )
+    console = output()
+    console.print(table)
+    for row in measurements.rows:
+        if row.qc != "ok":
+            console.print(f"{REGIONS[row.region]}: {row.qc}")
+    for note in measurements.notes:
+        console.print(note)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "n/a" if value is None else form.format(value)

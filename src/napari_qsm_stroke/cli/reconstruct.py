@@ -1,0 +1,98 @@
+"""``qsm-stroke reconstruct``: one examination from its files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_qsm_stroke.cli.arguments import add_masks, add_recipe, add_side
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "reconstruct one examination from NIfTI files: map, masks, table and report"
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    command.add_argument(
+        "--magnitude",
+        metavar="FILE",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="magnitude: one file for each echo in their order, or one with all echoes",
+    )
+    command.add_argument(
+        "--phase",
+        metavar="FILE",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="phase, in the same order; in rad, or as the scanner stores it",
+    )
+    command.add_argument(
+        "--echo-times",
+        metavar="S",
+        nargs="+",
+        type=float,
+        help="echo times in seconds (default: from the .json beside the files)",
+    )
+    command.add_argument(
+        "--field-strength",
+        metavar="T",
+        type=float,
+        help="field strength in tesla (default: from the .json beside the files)",
+    )
+    command.add_argument(
+        "--dwi", metavar="FILE", type=Path, help="diffusion-weighted image, or series with .bval"
+    )
+    command.add_argument("--b0", metavar="FILE", type=Path, help="b0 image of the diffusion series")
+    command.add_argument("--adc", metavar="FILE", type=Path, help="ADC map")
+    command.add_argument(
+        "--brain-mask", metavar="FILE", type=Path, help="brain mask on the gradient echo's grid"
+    )
+    add_masks(command)
+    add_side(command)
+    add_recipe(command)
+    command.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder for the results"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Load, run, measure, write."""
+    from napari_qsm_stroke.cli.console import show_measurements, shown
+    from napari_qsm_stroke.cohort.export import export
+    from napari_qsm_stroke.cohort.participant import Plan, reconstruct
+    from napari_qsm_stroke.core.progress import part
+    from napari_qsm_stroke.io.load import load
+    from napari_qsm_stroke.io.store import DiskStore
+
+    plan = Plan(arguments.recipe, tuple(arguments.values))
+    store = DiskStore(arguments.work) if arguments.work else None
+    with shown("reconstruct") as progress:
+        case = load(
+            magnitude=arguments.magnitude,
+            phase=arguments.phase,
+            echo_times=arguments.echo_times,
+            field_strength=arguments.field_strength,
+            dwi=arguments.dwi,
+            b0=arguments.b0,
+            adc=arguments.adc,
+            brain_mask=arguments.brain_mask,
+            veins=arguments.veins,
+            infarct=arguments.infarct,
+            territories=arguments.territories,
+            side=arguments.side,
+            progress=part(progress, 0.0, 0.05),
+        )
+        for warning in case.acquisition.warnings if case.acquisition else ():
+            print(f"warning: {warning}", file=sys.stderr)
+        case, measurements = reconstruct(case, plan, part(progress, 0.05, 0.95), store)
+        progress(0.95, "writing files")
+        files = export(case, measurements, arguments.out)
+    show_measurements(measurements)
+    print(f"{len(files)} files in {arguments.out}")
+    return 0

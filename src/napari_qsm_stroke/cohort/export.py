@@ -1,0 +1,107 @@
+"""A finished case to files: written aside, moved in place, the manifest last."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_qsm_stroke.case.provenance import INTENDED_USE, software
+from napari_qsm_stroke.cohort.manifest import Job, file_hash, manifest_path, read_manifest
+from napari_qsm_stroke.core.measure.table import COLUMNS
+from napari_qsm_stroke.io.atomic import write_json
+from napari_qsm_stroke.io.derivatives import (
+    case_folder,
+    write_dataset,
+    write_maps,
+    write_measurements,
+)
+
+if TYPE_CHECKING:
+    from napari_qsm_stroke.case.case import Case
+    from napari_qsm_stroke.pipeline.measure import Measurements
+
+
+def export(
+    case: Case, measurements: Measurements, out_dir: str | Path, job: Job | None = None
+) -> list[Path]:
+    """Write every file of a finished case: maps, masks, table, report, and last the manifest.
+
+    All files are made in a folder aside and then moved in place one by one. Without a manifest
+    that fits its files a case does not count as done, so a kill at any time leaves no half result
+    that looks whole. Files of an earlier export that are no longer made are taken away; files that
+    this program did not write are left alone.
+
+    Parameters
+    ----------
+    case : Case
+        With all steps done.
+    measurements : Measurements
+        Of this case.
+    out_dir : path
+        Folder of the BIDS derivatives.
+    job : Job, optional
+        What was asked for and from which files, for the manifest.
+
+    Returns
+    -------
+    list of Path
+        Every file of the case, the manifest last.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written; no file is left half written.
+    """
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    folder = case_folder(out_dir, case)
+    with tempfile.TemporaryDirectory(prefix=".export.", suffix=".part", dir=out_dir) as aside:
+        made = _write_all(case, measurements, Path(aside))
+        hashes = {path.relative_to(aside).as_posix(): file_hash(path) for path in made}
+        before = read_manifest(out_dir, case.key)
+        manifest_path(out_dir, case.key).unlink(missing_ok=True)
+        for name in hashes:
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (Path(aside) / name).replace(target)
+    for name in set(before.get("outputs", {})) - set(hashes):
+        (folder / name).unlink(missing_ok=True)
+    write_dataset(out_dir)
+    manifest = write_json(
+        manifest_path(out_dir, case.key),
+        {
+            "subject": case.subject,
+            "session": case.session,
+            "status": "done",
+            **(job or Job()).as_dict(),
+            "warnings": list(case.acquisition.warnings) if case.acquisition else [],
+            "notes": list(measurements.notes),
+            "steps": [
+                {"step": r.what, "action": r.action, "seconds": r.seconds, "note": r.note}
+                for r in case.history
+            ],
+            "software": software().as_dict(),
+            "outputs": dict(sorted(hashes.items())),
+            "IntendedUse": INTENDED_USE,
+        },
+    )
+    return [*(folder / name for name in hashes), manifest]
+
+
+def _write_all(case: Case, measurements: Measurements, folder: Path) -> list[Path]:
+    from napari_qsm_stroke.report.write import write_report
+
+    facts: dict[str, Any] = {
+        "Settings": measurements.settings.as_dict(),
+        "Side": measurements.side,
+        "SideOrigin": measurements.side_origin,
+        "Reference": measurements.reference,
+        "InfarctVolumeMl": measurements.infarct_volume_ml,
+        "Notes": list(measurements.notes),
+    }
+    return [
+        *write_maps(case, folder),
+        *write_measurements(folder, case, measurements.records(), COLUMNS, facts),
+        *write_report(case, measurements, folder),
+    ]
