@@ -1,0 +1,132 @@
+"""The quality strip: what to look at before using the numbers, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_qsm_stroke.core.measure.regions import REGIONS
+from napari_qsm_stroke.core.measure.table import OK
+from napari_qsm_stroke.report.wording import listing, sentence
+
+if TYPE_CHECKING:
+    from napari_qsm_stroke.case.case import Case
+    from napari_qsm_stroke.pipeline.measure import Measurements
+
+Level = Literal["ok", "check", "stop"]
+LEVEL_WORDS: dict[Level, str] = {"ok": "OK", "check": "CHECK", "stop": "NOT DONE"}
+LEVEL_COLOURS: dict[Level, str] = {"ok": "#2e7d32", "check": "#b26a00", "stop": "#b3261e"}
+MAIN_REGIONS = ("infarct_core", "ipsilateral_mca", "contralateral_mca")
+WHOLE_BRAIN_ML = (900.0, 1900.0)
+
+
+@dataclass(frozen=True)
+class Light:
+    """One point of the strip: how it stands, and why."""
+
+    title: str
+    level: Level
+    reason: str
+
+
+def quality_strip(case: Case, measurements: Measurements) -> list[Light]:
+    """Judge side, data, masks, veins and reference of a case.
+
+    Parameters
+    ----------
+    case : Case
+        The measured case.
+    measurements : Measurements
+        Its table.
+
+    Returns
+    -------
+    list of Light
+        In reading order.
+    """
+    return [
+        _side(measurements),
+        _acquisition(case),
+        _coverage(case),
+        _diffusion(case),
+        _mask(case, "infarct", "Infarct mask"),
+        _mask(case, "veins", "Vein mask"),
+        _veins(measurements),
+        _reference(measurements),
+    ]
+
+
+def _side(measurements: Measurements) -> Light:
+    side, origin = measurements.side, measurements.side_origin
+    if side is None:
+        return Light("Side", "stop", "The side of the stroke is not known.")
+    if origin == "user":
+        return Light("Side", "ok", f"{side.capitalize()}, said by the user.")
+    if any("other side" in note for note in measurements.notes):
+        return Light("Side", "check", f"{side.capitalize()}, but infarct lies on both sides.")
+    return Light("Side", "ok", f"{side.capitalize()}, found from the infarct. Confirm by eye.")
+
+
+def _acquisition(case: Case) -> Light:
+    if case.acquisition is None:
+        return Light("Acquisition", "check", "Not known: only finished maps were given.")
+    if case.acquisition.warnings:
+        count = len(case.acquisition.warnings)
+        return Light("Acquisition", "check", f"{count} unusual: see the warnings below.")
+    echoes = len(case.acquisition.echo_times)
+    if echoes == 1:
+        return Light("Acquisition", "check", "One echo: phase offset and noise are less sure.")
+    return Light("Acquisition", "ok", f"{echoes} echoes, complete.")
+
+
+def _coverage(case: Case) -> Light:
+    brain = case.maps.get("brain")
+    if brain is None:
+        return Light("Brain mask", "check", "None in the case.")
+    ml = int(np.count_nonzero(brain.data)) * brain.grid.voxel_volume_ml
+    low, high = WHOLE_BRAIN_ML
+    if low <= ml <= high:
+        return Light("Brain mask", "ok", f"{ml:.0f} ml, as of a whole brain.")
+    word = "small: part of the brain is missing" if ml < low else "large: it may hold skull"
+    return Light("Brain mask", "check", f"{ml:.0f} ml is {word}.")
+
+
+def _diffusion(case: Case) -> Light:
+    if "dwi_aligned" not in case.maps:
+        return Light("Diffusion", "check", "No diffusion image: the infarct cannot be verified.")
+    return Light("Diffusion", "ok", "Aligned. Compare its contour with the images below.")
+
+
+def _mask(case: Case, name: str, title: str) -> Light:
+    if name not in case.maps:
+        return Light(title, "stop", "None in the case.")
+    changed = sum(
+        int(r.parameters.get("changed_voxels", 0))
+        for r in case.history
+        if r.action == "edit" and r.what == name
+    )
+    if changed:
+        return Light(title, "ok", f"Corrected by hand: {changed} voxels.")
+    if name in case.given:
+        return Light(title, "ok", "Given by the user.")
+    return Light(title, "check", "Automatic proposal, not corrected by hand.")
+
+
+def _veins(measurements: Measurements) -> Light:
+    rows = [measurements.row(name) for name in MAIN_REGIONS]
+    lacking = [REGIONS[r.region] for r in rows if r.chi_median_ppm is None]
+    if lacking:
+        return Light("Veins", "stop", f"Too few to measure: {listing(lacking)}.")
+    odd = [REGIONS[r.region] for r in rows if r.qc != OK]
+    if odd:
+        return Light("Veins", "check", sentence(f"notes on {listing(odd)}: see below"))
+    fewest = min(r.n_vein_segments or 0 for r in rows)
+    return Light("Veins", "ok", f"At least {fewest} vein segments in each of the three regions.")
+
+
+def _reference(measurements: Measurements) -> Light:
+    if measurements.reference == "whole brain":
+        return Light("Reference", "ok", "Susceptibility is relative to the whole brain.")
+    return Light("Reference", "check", sentence(f"{measurements.reference or 'not known'}"))
