@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.progress import Progress
     from napari_qsm_stroke.pipeline.measure import Measurements
 
-WIDTH_OF_A_FILE = 118
+WIDTH_OF_A_FILE = 130
 """Columns of a table that goes into a file or a pipe."""
 
 
@@ -70,9 +70,12 @@ def output() -> Console:
 
 def show_measurements(measurements: Measurements) -> None:
     """Print the territory table and its notes."""
-    table = Table("Region", "Side", title="Vein susceptibility by territory")
-    for title in ("Volume ml", "Vein voxels", "Median ppm", "95 % interval"):
+    table = Table(title="Vein susceptibility by territory")
+    for title in ("Region", "Side"):
+        table.add_column(title, no_wrap=True)
+    for title in ("Volume ml", "Vein voxels", "Median ppm"):
         table.add_column(title, justify="right")
+    table.add_column("95 % interval", no_wrap=True)
     for title in ("vs ipsilateral", "vs contralateral", "OEF"):
         table.add_column(title, justify="right")
     for row in measurements.rows:

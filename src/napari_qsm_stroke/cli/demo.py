@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Simulate, write raw data, run on what was written, write results, open napari."""
     from napari_qsm_stroke.cli.console import show_measurements, shown
     from napari_qsm_stroke.cohort.export import export
-    from napari_qsm_stroke.cohort.participant import Plan, reconstruct
+    from napari_qsm_stroke.cohort.participant import Plan, describe, reconstruct
     from napari_qsm_stroke.core.progress import part
     from napari_qsm_stroke.io.bids import find_cases
     from napari_qsm_stroke.io.load import load_files
@@ -53,11 +54,14 @@ def execute(arguments: argparse.Namespace) -> int:
         case, truth = simulate(key="sub-01", seed=SEED, progress=part(progress, 0.0, 0.9))
         progress(0.9, "writing raw data")
         write_patient(case, truth, raw, SEED)
+    started = time.monotonic()
     with shown("reconstruct") as progress:
-        case = load_files(find_cases(raw, ["01"])[0], part(progress, 0.0, 0.05))
+        source = find_cases(raw, ["01"])[0]
+        case = load_files(source, part(progress, 0.0, 0.05))
         case, measurements = reconstruct(case, Plan(), part(progress, 0.05, 0.95))
         progress(0.95, "writing files")
-        files = export(case, measurements, results)
+        job = describe(source, Plan()).timed(time.monotonic() - started)
+        files = export(case, measurements, results, job)
     show_measurements(measurements)
     print(f"Simulated: core veins at {truth.core_ratio:g} of the contralateral ones.")
     report = next((f for f in files if f.name.endswith("_report.html")), results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,29 +28,33 @@ def execute(arguments: argparse.Namespace) -> int:
     """Load, measure, write."""
     from napari_qsm_stroke.cli.console import show_measurements, shown
     from napari_qsm_stroke.cohort.export import export
+    from napari_qsm_stroke.cohort.participant import Plan, describe
+    from napari_qsm_stroke.core.progress import part
     from napari_qsm_stroke.errors import MissingError
-    from napari_qsm_stroke.io.load import load
+    from napari_qsm_stroke.io.files import CaseFiles
+    from napari_qsm_stroke.io.load import load_files
     from napari_qsm_stroke.pipeline.measure import check_inputs, measure
 
-    given = {"--chi": arguments.chi, "--veins": arguments.veins, "--infarct": arguments.infarct}
-    given["--territories"] = arguments.territories
-    lacking = [flag for flag, path in given.items() if path is None]
+    started = time.monotonic()
+    flags = ("chi", "veins", "infarct", "territories")
+    lacking = [f"--{flag}" for flag in flags if getattr(arguments, flag) is None]
     if lacking:
         raise MissingError(", ".join(lacking), "not given.", "Measuring needs all four files.")
+    files = CaseFiles(
+        susceptibility=arguments.chi,
+        veins=arguments.veins,
+        infarct=arguments.infarct,
+        territories=arguments.territories,
+        side=arguments.side,
+    )
     with shown("measure") as progress:
-        case = load(
-            susceptibility=arguments.chi,
-            veins=arguments.veins,
-            infarct=arguments.infarct,
-            territories=arguments.territories,
-            side=arguments.side,
-            progress=progress,
-        )
+        case = load_files(files, part(progress, 0.0, 0.5))
         check_inputs(case)
         progress(0.5, "measuring")
         measurements = measure(case)
-        progress(0.8, "writing files")
-        files = export(case, measurements, arguments.out)
+        progress(0.6, "writing files")
+        job = describe(files, Plan()).timed(time.monotonic() - started)
+        written = export(case, measurements, arguments.out, job)
     show_measurements(measurements)
-    print(f"{len(files)} files in {arguments.out}")
+    print(f"{len(written)} files in {arguments.out}")
     return 0

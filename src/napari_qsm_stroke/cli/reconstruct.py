@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,34 +66,37 @@ def execute(arguments: argparse.Namespace) -> int:
     """Load, run, measure, write."""
     from napari_qsm_stroke.cli.console import show_measurements, shown
     from napari_qsm_stroke.cohort.export import export
-    from napari_qsm_stroke.cohort.participant import Plan, reconstruct
+    from napari_qsm_stroke.cohort.participant import Plan, describe, reconstruct
     from napari_qsm_stroke.core.progress import part
-    from napari_qsm_stroke.io.load import load
+    from napari_qsm_stroke.io.files import CaseFiles
+    from napari_qsm_stroke.io.load import load_files
     from napari_qsm_stroke.io.store import DiskStore
 
+    started = time.monotonic()
+    files = CaseFiles(
+        magnitude=tuple(arguments.magnitude),
+        phase=tuple(arguments.phase),
+        dwi=arguments.dwi,
+        b0=arguments.b0,
+        adc=arguments.adc,
+        brain_mask=arguments.brain_mask,
+        veins=arguments.veins,
+        infarct=arguments.infarct,
+        territories=arguments.territories,
+        echo_times=tuple(arguments.echo_times) if arguments.echo_times else None,
+        field_strength=arguments.field_strength,
+        side=arguments.side,
+    )
     plan = Plan(arguments.recipe, tuple(arguments.values))
     store = DiskStore(arguments.work) if arguments.work else None
     with shown("reconstruct") as progress:
-        case = load(
-            magnitude=arguments.magnitude,
-            phase=arguments.phase,
-            echo_times=arguments.echo_times,
-            field_strength=arguments.field_strength,
-            dwi=arguments.dwi,
-            b0=arguments.b0,
-            adc=arguments.adc,
-            brain_mask=arguments.brain_mask,
-            veins=arguments.veins,
-            infarct=arguments.infarct,
-            territories=arguments.territories,
-            side=arguments.side,
-            progress=part(progress, 0.0, 0.05),
-        )
+        case = load_files(files, part(progress, 0.0, 0.05))
         for warning in case.acquisition.warnings if case.acquisition else ():
             print(f"warning: {warning}", file=sys.stderr)
+        job = describe(files, plan)
         case, measurements = reconstruct(case, plan, part(progress, 0.05, 0.95), store)
         progress(0.95, "writing files")
-        files = export(case, measurements, arguments.out)
+        written = export(case, measurements, arguments.out, job.timed(time.monotonic() - started))
     show_measurements(measurements)
-    print(f"{len(files)} files in {arguments.out}")
+    print(f"{len(written)} files in {arguments.out}")
     return 0

@@ -16,6 +16,7 @@ from napari_qsm_stroke.io.derivatives import (
     write_maps,
     write_measurements,
 )
+from napari_qsm_stroke.report.case_report import write_report
 
 if TYPE_CHECKING:
     from napari_qsm_stroke.case.case import Case
@@ -90,8 +91,6 @@ def export(
 
 
 def _write_all(case: Case, measurements: Measurements, folder: Path) -> list[Path]:
-    from napari_qsm_stroke.report.write import write_report
-
     facts: dict[str, Any] = {
         "Settings": measurements.settings.as_dict(),
         "Side": measurements.side,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,10 @@ class Job:
     inputs: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def timed(self, seconds: float) -> Job:
+        """Return the same job with the time that it took."""
+        return replace(self, seconds=seconds)
 
     @property
     def config_hash(self) -> str:

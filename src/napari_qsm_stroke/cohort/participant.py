@@ -80,6 +80,31 @@ class Outcome:
     files: tuple[Path, ...] = ()
 
 
+def describe(files: CaseFiles, plan: Plan) -> Job:
+    """Return all that the numbers depend on: files by content, recipe, settings, versions.
+
+    Raises
+    ------
+    ParameterError
+        The recipe, a method or a value is unknown or out of bounds.
+    """
+    config: dict[str, Any] = {
+        "measure": plan.settings.as_dict(),
+        "version": software().napari_qsm_stroke,
+        "side": files.side,
+    }
+    if files.magnitude or files.phase:
+        recipe = plan.recipe_for(count_echoes(files))
+        config |= {
+            "recipe": recipe.to_toml(),
+            "revisions": {s.method: get_method(s.method).revision for s in recipe.steps},
+            "echo_times": list(files.echo_times or ()),
+            "field_strength": files.field_strength,
+        }
+    hashes = {files.name_of(p): file_hash(p) for _, p in files.roles() if p.is_file()}
+    return Job(hashes, config)
+
+
 def reconstruct(
     case: Case, plan: Plan, progress: Progress = silent, store: Store | None = None
 ) -> tuple[Case, Measurements]:
@@ -111,7 +136,7 @@ def participant(
     """
     out_dir = Path(out_dir)
     started = time.monotonic()
-    job = Job(_hashes(files), _config(files, plan))
+    job = describe(files, plan)
     before = _before(out_dir, files.key, job, plan)
     if before is not None:
         return before
@@ -119,7 +144,7 @@ def participant(
         case = load_files(files, part(progress, 0.0, 0.05))
         case, measurements = reconstruct(case, plan, part(progress, 0.05, 0.95), store)
         progress(0.95, "writing files")
-        job = Job(job.inputs, job.config, time.monotonic() - started)
+        job = job.timed(time.monotonic() - started)
         written = export(case, measurements, out_dir, job)
     except (Cancelled, ParameterError):
         raise
@@ -148,24 +173,6 @@ def _before(out_dir: Path, key: str, job: Job, plan: Plan) -> Outcome | None:
     return Outcome(key, "skipped", "already done") if outputs and whole else None
 
 
-def _hashes(files: CaseFiles) -> dict[str, str]:
-    return {files.name_of(p): file_hash(p) for _, p in files.roles() if p.is_file()}
-
-
-def _config(files: CaseFiles, plan: Plan) -> dict[str, Any]:
-    """All that the numbers depend on besides the files."""
-    recipe = plan.recipe_for(count_echoes(files))
-    return {
-        "recipe": recipe.to_toml(),
-        "revisions": {s.method: get_method(s.method).revision for s in recipe.steps},
-        "measure": plan.settings.as_dict(),
-        "version": software().napari_qsm_stroke,
-        "echo_times": list(files.echo_times or ()),
-        "field_strength": files.field_strength,
-        "side": files.side,
-    }
-
-
 def _echoes(case: Case) -> int:
     return len(case.acquisition.echo_times) if case.acquisition else 1
 
@@ -180,7 +187,7 @@ def _failed(out_dir: Path, files: CaseFiles, job: Job, error: Exception, seconds
         "status": "failed",
         "reason": reason,
         "traceback": [] if expected else traceback.format_exception(error),
-        **Job(job.inputs, job.config, seconds).as_dict(),
+        **job.timed(seconds).as_dict(),
         "software": software().as_dict(),
         "outputs": {},
         "IntendedUse": INTENDED_USE,

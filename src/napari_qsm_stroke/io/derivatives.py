@@ -163,6 +163,7 @@ def _sidecar(case: Case, product: Product) -> dict[str, Any]:
         facts["Units"] = "arbitrary" if volume.unit == "a.u." else volume.unit
     facts["Sources"] = _sources(case)
     facts["MadeBy"] = [f"{r.action} {r.what}" for r in makers]
+    facts["GivenByUser"] = product.quantity in case.given
     facts["EditedByHand"] = any(r.action == "edit" for r in makers)
     facts["Digest"] = volume.digest
     facts["GeneratedBy"] = [generated_by()]

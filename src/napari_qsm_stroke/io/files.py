@@ -31,10 +31,11 @@ SINGLE_ROLES = (
 class CaseFiles:
     """The files of one examination by their role, and what the user said of them.
 
-    ``root`` is the data set that they belong to: provenance names them relative to it.
+    ``key`` is taken from the first file's name where it is not given. ``root`` is the data set that
+    they belong to: provenance names them relative to it.
     """
 
-    key: str = DEFAULT_KEY
+    key: str = ""
     magnitude: tuple[Path, ...] = ()
     phase: tuple[Path, ...] = ()
     dwi: Path | None = None
@@ -51,6 +52,11 @@ class CaseFiles:
     root: Path | None = None
     fault: str = ""
     """Why the files could not be sorted; loading then says so."""
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            first = next((path for _, path in self.roles()), None)
+            object.__setattr__(self, "key", _key_from(first))
 
     def roles(self) -> Iterator[tuple[str, Path]]:
         """Go through all files with the role of each."""
@@ -94,7 +100,7 @@ class CaseFiles:
             seen[real] = role
 
 
-def key_from(path: Path | None) -> str:
+def _key_from(path: Path | None) -> str:
     """Subject and session from a BIDS file name, else ``sub-01``."""
     found = re.match(r"(sub-[0-9a-zA-Z]+)(_ses-[0-9a-zA-Z]+)?(?=[_.])", path.name if path else "")
     return "".join(part for part in found.groups() if part) if found else DEFAULT_KEY

@@ -14,7 +14,7 @@ from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.io.diffusion import read_adc, read_b0, read_dwi
 from napari_qsm_stroke.io.echoes import Series, read_gradient_echo
-from napari_qsm_stroke.io.files import CaseFiles, key_from
+from napari_qsm_stroke.io.files import CaseFiles
 from napari_qsm_stroke.io.masks import read_mask, read_territories
 from napari_qsm_stroke.io.nifti import finite, read_volume
 from napari_qsm_stroke.io.unusual import unusual
@@ -85,12 +85,10 @@ def load(
     InputError
         The data cannot be used as they are.
     """
-    echoes, phases = _paths(magnitude), _paths(phase)
-    chi = _path(susceptibility)
     files = CaseFiles(
-        key=key or key_from(next(iter((*echoes, *phases, *((chi,) if chi else ()))), None)),
-        magnitude=echoes,
-        phase=phases,
+        key=key or "",
+        magnitude=_paths(magnitude),
+        phase=_paths(phase),
         dwi=_path(dwi),
         b0=_path(b0),
         adc=_path(adc),
@@ -98,7 +96,7 @@ def load(
         veins=_path(veins),
         infarct=_path(infarct),
         territories=_path(territories),
-        susceptibility=chi,
+        susceptibility=_path(susceptibility),
         echo_times=tuple(echo_times) if echo_times is not None else None,
         field_strength=field_strength,
         side=side,
