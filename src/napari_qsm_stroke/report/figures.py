@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
 from napari_qsm_stroke.core.measure.regions import REGIONS
@@ -43,6 +43,8 @@ INK = "#1c1c1c"
 GREY = "#5f6368"
 LEFT_MM, RIGHT_MM, TOP_MM, FOOT_MM, GAP_MM = 9.0, 13.0, 6.0, 8.0, 1.2
 ROWS = 4
+Extent = tuple[float, float, float, float]
+"""Left, right, bottom and top."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ class Row:
     contour: NDArray[Any] | None = None
     bar: bool = False
     lacking: str = ""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The images of a row side by side, in mm of the head; the last start is their end."""
+
+    frame: Frame
+    planes: tuple[Plane, ...]
+    starts: tuple[float, ...]
+    tallest: float
+    width_mm: float
+    """On the page, and so is the height of a row:"""
+    cell_mm: float
 
 
 def image_figure(case: Case, measurements: Measurements, width_mm: float = 186.0) -> Figure:
@@ -79,7 +94,7 @@ def median_figure(measurements: Measurements, width_mm: float = 150.0) -> Figure
 
 def images_height(case: Case, width_mm: float) -> float:
     """Height in mm of the images at this width."""
-    cell, _ = _cells(frame_of(case), planes_of(case), width_mm)
+    cell = _strip(case, width_mm).cell_mm
     return TOP_MM + FOOT_MM + ROWS * cell + (ROWS - 1) * GAP_MM
 
 
@@ -110,24 +125,19 @@ def draw_images(
     def box(x: float, y: float, w: float, h: float) -> tuple[float, float, float, float]:
         return x / sheet[0], 1 - (y + h) / sheet[1], w / sheet[0], h / sheet[1]
 
-    frame, planes = frame_of(case), planes_of(case)
-    cell, widths = _cells(frame, planes, width)
-    tallest = max(frame.extent(p)[3] for p in planes)
+    strip = _strip(case, width)
     y = top + TOP_MM
     for i, row in enumerate(_rows(case, measurements)):
-        x = left + LEFT_MM
-        shown: AxesImage | None = None
-        for plane, wide in zip(planes, widths, strict=True):
-            axes = figure.add_axes(box(x, y, wide, cell))
-            shown = _panel(axes, frame, plane, row, tallest) or shown
-            if i == 0:
-                axes.set_title(plane.title, fontsize=7, color=GREY, pad=3)
-            x += wide + GAP_MM
-        middle = box(left, y + cell / 2, 0, 0)
+        axes = figure.add_axes(box(left + LEFT_MM, y, strip.width_mm, strip.cell_mm))
+        shown = _draw_row(axes, strip, row)
+        if i == 0:
+            _plane_titles(axes, strip)
+        middle = box(left, y + strip.cell_mm / 2, 0, 0)
         _row_title(figure, row.title, middle[0], middle[1])
         if row.bar and shown is not None:
-            _colour_bar(figure, box(x + 0.5, y + 3, 2.5, cell - 6), shown)
-        y += cell + GAP_MM
+            bar = box(left + LEFT_MM + strip.width_mm + 1.5, y + 3, 2.5, strip.cell_mm - 6)
+            _colour_bar(figure, bar, shown)
+        y += strip.cell_mm + GAP_MM
     _legend(figure, box(left, top + height - 5, width, 5))
 
 
@@ -233,20 +243,35 @@ def _window(case: Case, data: NDArray[Any] | None) -> tuple[float, float]:
     return (0.0 if low > 0 else float(low)), float(high if high > low else low + 1)
 
 
-def _panel(axes: Axes, frame: Frame, plane: Plane, row: Row, height: float) -> AxesImage | None:
-    axes.set_facecolor("black")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    extent = frame.extent(plane)
-    if row.data is None:
-        _label(axes, 0.5, 0.5, "none in\nthe case", ha="center")
-        return None
+def _draw_row(axes: Axes, strip: Strip, row: Row) -> AxesImage | None:
+    """Draw the images of one row side by side on one pair of axes."""
+    total, tallest = strip.starts[-1], strip.tallest
+    axes.set_axis_off()
+    axes.set_xlim(0, total)
+    axes.set_ylim(0, tallest)
+    shown: AxesImage | None = None
+    for plane, start in zip(strip.planes, strip.starts, strict=False):
+        _, width, _, height = strip.frame.extent(plane)
+        axes.add_patch(Rectangle((start, 0), width, tallest, facecolor="black", edgecolor="none"))
+        below = (tallest - height) / 2
+        extent = (start, start + width, below, below + height)
+        if row.data is None:
+            _label(axes, start + width / 2, tallest / 2, "not in the case", "center")
+            continue
+        shown = _draw_image(axes, strip.frame, plane, row, extent)
+        _label(axes, start + 0.02 * width, tallest / 2, "R", "left")
+        _label(axes, start + 0.98 * width, tallest / 2, "L", "right")
+    axes.set_xlim(0, total)
+    axes.set_ylim(0, tallest)
+    axes.set_aspect("auto")
+    return shown
+
+
+def _draw_image(axes: Axes, frame: Frame, plane: Plane, row: Row, extent: Extent) -> AxesImage:
+    assert row.data is not None
     low, high = row.window
-    image = frame.image(row.data, plane, row.reduction)
     shown = axes.imshow(
-        image,
+        frame.image(row.data, plane, row.reduction),
         cmap="gray",
         vmin=low,
         vmax=high,
@@ -267,22 +292,18 @@ def _panel(axes: Axes, frame: Frame, plane: Plane, row: Row, height: float) -> A
         )
     if row.contour is not None:
         _contour(axes, frame.image(row.contour, plane), extent)
-    below = (height - extent[3]) / 2
-    axes.set_ylim(-below, height - below)
-    _label(axes, 0.02, 0.5, "R", ha="left")
-    _label(axes, 0.98, 0.5, "L", ha="right")
     return shown
 
 
-def _contour(axes: Axes, mask: NDArray[Any], extent: tuple[float, float, float, float]) -> None:
+def _contour(axes: Axes, mask: NDArray[Any], extent: Extent) -> None:
     if not mask.any() or mask.all():
         return
+    left, right, bottom, top = extent
     height, width = mask.shape
-    x = (np.arange(width) + 0.5) * extent[1] / width
-    y = (np.arange(height) + 0.5) * extent[3] / height
-    axes.contour(
-        x, y, (mask != 0).astype(float), levels=[0.5], colors=[INFARCT_COLOUR], linewidths=0.9
-    )
+    x = left + (np.arange(width) + 0.5) * (right - left) / width
+    y = bottom + (np.arange(height) + 0.5) * (top - bottom) / height
+    inside = (mask != 0).astype(float)
+    axes.contour(x, y, inside, levels=[0.5], colors=[INFARCT_COLOUR], linewidths=0.9)
 
 
 def _label(axes: Axes, x: float, y: float, text: str, ha: str) -> None:
@@ -290,13 +311,19 @@ def _label(axes: Axes, x: float, y: float, text: str, ha: str) -> None:
         x,
         y,
         text,
-        transform=axes.transAxes,
         ha=ha,
         va="center",
         fontsize=7,
         color="white",
         path_effects=[withStroke(linewidth=1.5, foreground="black")],
     )
+
+
+def _plane_titles(axes: Axes, strip: Strip) -> None:
+    for plane, start in zip(strip.planes, strip.starts, strict=False):
+        middle = start + strip.frame.extent(plane)[1] / 2
+        above = strip.tallest * (1 + 1.2 / strip.cell_mm)
+        axes.text(middle, above, plane.title, ha="center", va="bottom", fontsize=7, color=GREY)
 
 
 def _row_title(figure: Figure, text: str, x: float, y: float) -> None:
@@ -331,11 +358,15 @@ def _legend(figure: Figure, place: tuple[float, float, float, float]) -> None:
     )
 
 
-def _cells(frame: Frame, planes: list[Plane], width_mm: float) -> tuple[float, list[float]]:
-    """Height of a row and widths of its images, in mm."""
+def _strip(case: Case, width_mm: float) -> Strip:
+    frame, planes = frame_of(case), planes_of(case)
     widths = [frame.extent(p)[1] for p in planes]
-    scale = (width_mm - LEFT_MM - RIGHT_MM - GAP_MM * (len(planes) - 1)) / sum(widths)
-    return max(frame.extent(p)[3] for p in planes) * scale, [w * scale for w in widths]
+    tallest = max(frame.extent(p)[3] for p in planes)
+    room = width_mm - LEFT_MM - RIGHT_MM
+    gap = GAP_MM * sum(widths) / (room - GAP_MM * (len(planes) - 1))
+    starts = [sum(widths[:i]) + gap * i for i in range(len(planes))]
+    total = starts[-1] + widths[-1]
+    return Strip(frame, tuple(planes), (*starts, total), tallest, room, tallest * room / total)
 
 
 def _measured(measurements: Measurements) -> list[RegionRow]:

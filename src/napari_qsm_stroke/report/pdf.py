@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.pipeline.measure import Measurements
     from napari_qsm_stroke.report.content import Content
 
-TABLE_SIZE = 6.6
+TABLE_SIZE = 6.4
 ROW_MM = 6.4
-COLUMNS_MM = (38.0, 8.5, 11.0, 10.5, 13.0, 11.5, 19.5, 19.5, 11.5, 14.5, 17.5, 11.0)
+COLUMNS_MM = (36.5, 8.5, 11.0, 10.5, 13.5, 11.5, 19.5, 19.5, 12.0, 14.5, 18.0, 11.0)
 
 
 def pdf(content: Content, case: Case, measurements: Measurements) -> bytes:
@@ -64,12 +64,13 @@ def pdf(content: Content, case: Case, measurements: Measurements) -> bytes:
         "CreationDate": None,
     }
     with PdfPages(buffer, metadata=facts) as document:
-        for page in _pages(content, case, measurements):
+        for page in pages(content, case, measurements):
             document.savefig(page)
     return buffer.getvalue()
 
 
-def _pages(content: Content, case: Case, measurements: Measurements) -> list[Figure]:
+def pages(content: Content, case: Case, measurements: Measurements) -> list[Figure]:
+    """Lay out the pages as figures; see ``pdf``."""
     flow = Flow()
     _header(flow, content)
     flow.heading("Finding")

@@ -92,6 +92,7 @@ def planes_of(case: Case) -> list[Plane]:
         inside = np.ones(case.grid.shape, bool)
     axial = _quantiles(inside.sum(axis=(0, 1)), (0.85, 0.5, 0.15))
     coronal = _quantiles(inside.sum(axis=(0, 2)), (0.5,))
+    axial.sort(reverse=True)
     return [
         *(Plane(2, k, f"axial, {_height(case.grid, k)}") for k in axial),
         *(Plane(1, j, "coronal") for j in coronal),
@@ -140,10 +141,9 @@ def _quantiles(counts: NDArray[np.int_], fractions: tuple[float, ...]) -> list[i
     cumulative = np.cumsum(counts) / counts.sum()
     found: list[int] = []
     for fraction in fractions:
-        index = int(np.searchsorted(cumulative, fraction))
-        while index in found and index > 0:
-            index -= 1
-        found.append(index)
+        wanted = int(np.searchsorted(cumulative, fraction))
+        free = (i for i in range(len(counts)) if i not in found)
+        found.append(min(free, key=lambda i: abs(i - wanted), default=wanted))
     return found
 
 

@@ -19,9 +19,9 @@ REGIONS: dict[str, str] = {
     "infarct_core": "Infarct core",
     "ipsilateral_mca": "Ipsilateral MCA, not ischemic",
     "contralateral_mca": "Contralateral MCA",
-    "mirrored_core": "Core mirrored to the other side",
-    "peri_infarct_0_5mm": "Around the infarct, 0 to 5 mm",
-    "peri_infarct_5_10mm": "Around the infarct, 5 to 10 mm",
+    "mirrored_core": "Mirrored core, other side",
+    "peri_infarct_0_5mm": "Around infarct, 0 to 5 mm",
+    "peri_infarct_5_10mm": "Around infarct, 5 to 10 mm",
 }
 """Name and title of each region, in the order of the table."""
 
