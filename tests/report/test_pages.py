@@ -180,3 +180,21 @@ def test_images_have_letters_and_a_bar_in_ppm(stroke_case: Case) -> None:
     assert texts.count("R") == texts.count("L") == 16
     assert "ppm" in texts
     assert np.all(np.isfinite(figure.get_size_inches()))
+
+
+def test_images_show_the_infarct_and_the_veins_on_their_sides(stroke_case: Case) -> None:
+    """The stroke is on the patient's left: on the right of each image."""
+    figure = image_figure(stroke_case, measure(stroke_case))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    bounds = figure.axes[0].get_position()
+    width = pixels.shape[1]
+    left, right = int(bounds.x0 * width), int(bounds.x1 * width)
+    first = pixels[:, left : left + (right - left) // 4]
+    for colour, side in (("#d55e00", "right"), ("#f0e442", "right"), ("#56b4e9", "left")):
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        columns = np.nonzero(np.abs(first - wanted).max(axis=2) < 6)[1]
+        assert len(columns) > 10, colour
+        assert (columns.mean() > first.shape[1] / 2) == (side == "right"), colour
+    assert len(np.unique(first[..., 0])) > 20

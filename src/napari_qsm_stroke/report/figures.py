@@ -252,7 +252,8 @@ def _draw_row(axes: Axes, strip: Strip, row: Row) -> AxesImage | None:
     shown: AxesImage | None = None
     for plane, start in zip(strip.planes, strip.starts, strict=False):
         _, width, _, height = strip.frame.extent(plane)
-        axes.add_patch(Rectangle((start, 0), width, tallest, facecolor="black", edgecolor="none"))
+        ground = Rectangle((start, 0), width, tallest, color="black", linewidth=0, zorder=-1)
+        axes.add_patch(ground)
         below = (tallest - height) / 2
         extent = (start, start + width, below, below + height)
         if row.data is None:
@@ -334,7 +335,7 @@ def _colour_bar(figure: Figure, place: tuple[float, float, float, float], shown:
     bar = figure.add_axes(place)
     figure.colorbar(shown, cax=bar)
     bar.tick_params(labelsize=6, length=2, pad=1.5, colors=INK)
-    bar.set_title("ppm", fontsize=6.5, color=INK, pad=3, loc="left")
+    bar.set_title("ppm", fontsize=6.5, color=INK, pad=5, loc="left")
 
 
 def _legend(figure: Figure, place: tuple[float, float, float, float]) -> None:
