@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_qsm_stroke import Acquisition, Case, Grid, Volume
+from napari_qsm_stroke.io.nifti import write_volume
 
 SHARED = Path(os.environ.get("QSM_STROKE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -77,3 +78,27 @@ def stroke_case() -> Case:
         Acquisition((0.005, 0.010, 0.015, 0.020), 3.0),
         {name: Volume(data, grid, unit) for name, (data, unit) in maps.items()},
     )
+
+
+@pytest.fixture
+def scan(stroke_case: Case, tmp_path: Path) -> dict[str, list[Path]]:
+    """Files of a scan of that head: three echoes of 3 T, a field that wraps, stored as LAS."""
+    grid = stroke_case.grid
+    grid = Grid(grid.shape, grid.affine, "LAS")
+    brain = stroke_case.maps["brain"].data
+    ramp = np.linspace(-0.4, 0.4, grid.shape[1])[None, :, None]
+    field = stroke_case.maps["susceptibility"].data * 0.3 + ramp
+    rng = np.random.default_rng(4)
+    found: dict[str, list[Path]] = {"magnitude": [], "phase": []}
+    for echo, time in enumerate((0.005, 0.010, 0.015), 1):
+        noise = rng.normal(0, 1, (2, *grid.shape))
+        signal = 100 * brain * np.exp(2j * np.pi * 127.74 * field * time) + noise[0] + 1j * noise[1]
+        for part, data in (("magnitude", np.abs(signal)), ("phase", np.angle(signal))):
+            path = tmp_path / "scan" / f"{part}{echo}.nii.gz"
+            write_volume(Volume(data.astype(np.float32), grid), path)
+            found[part].append(path)
+    for name in ("brain", "veins", "infarct", "territories", "susceptibility"):
+        path = tmp_path / "scan" / f"{name}.nii.gz"
+        write_volume(Volume(stroke_case.maps[name].data, grid), path)
+        found[name] = [path]
+    return found

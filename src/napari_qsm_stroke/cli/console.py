@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.progress import Progress
     from napari_qsm_stroke.pipeline.measure import Measurements
 
-WIDTH_OF_A_FILE = 130
+WIDTH_OF_A_FILE = 136
 """Columns of a table that goes into a file or a pipe."""
 
 

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 SLACK = 1 << 20
 """Bytes that may follow the image in its file (some programs pad)."""
+SMALLEST_MM, LARGEST_MM = 0.01, 100.0
+FLAT = 0.01
+"""Volume of the parallelepiped of the three axes, each of length one; 1 where they are square."""
 EXPORT_AGAIN = "Export or copy the file again."
 BROKEN = (
     nib.spatialimages.HeaderDataError,
@@ -259,12 +262,7 @@ def _affine(path: Path, header: nib.Nifti1Header) -> tuple[NDArray[np.float64], 
         raise InputError(
             str(path), f"has no usable orientation ({_short(error)}).", EXPORT_AGAIN
         ) from None
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise InputError(
-            str(path),
-            "the affine of the header is not finite or singular.",
-            "Repair the header of the image.",
-        )
+    _check_affine(path, affine)
     warnings: list[str] = []
     if sform[1] == 0 and qform[1] == 0:
         warnings.append("No orientation in the header: left and right are only assumed.")
@@ -275,6 +273,18 @@ def _affine(path: Path, header: nib.Nifti1Header) -> tuple[NDArray[np.float64], 
         if apart > 10 * TOLERANCE_MM:
             warnings.append(f"sform and qform differ by up to {apart:.1f} mm: the sform was used.")
     return affine, tuple(warnings)
+
+
+def _check_affine(path: Path, affine: NDArray[np.float64]) -> None:
+    remedy = "Repair the header of the image."
+    if not np.isfinite(affine).all():
+        raise InputError(str(path), "the affine of the header is not finite.", remedy)
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if sizes.min() < SMALLEST_MM or sizes.max() > LARGEST_MM:
+        shown = " x ".join(f"{s:.3g}" for s in sizes)
+        raise InputError(str(path), f"voxels of {shown} mm cannot be right.", remedy)
+    if abs(np.linalg.det(affine[:3, :3] / sizes)) < FLAT or np.isnan(io_orientation(affine)).any():
+        raise InputError(str(path), "the affine of the header is singular.", remedy)
 
 
 def _values(path: Path, header: nib.Nifti1Header, content: bytes) -> NDArray[np.float32]:

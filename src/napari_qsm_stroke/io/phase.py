@@ -107,7 +107,7 @@ def _named(phase: FloatArray, scale: float, units: str, where: str) -> tuple[Flo
 def _known(low: float, high: float, whole: bool) -> tuple[float, float] | None:
     """Scale and offset to rad of the ranges that scanners write, or None."""
     reach = max(abs(low), abs(high))
-    if low < 0 and 0.985 * math.pi <= reach <= 1.002 * math.pi:
+    if 0.985 * math.pi <= reach <= 1.002 * math.pi:
         return 1.0, 0.0
     if low >= 0 and 1.97 * math.pi <= high <= 2.002 * math.pi:
         return 1.0, 0.0
@@ -138,7 +138,7 @@ def _is_full_turn(phase: FloatArray, magnitude: FloatArray) -> bool:
 
 
 def _has_wraps(phase: FloatArray, magnitude: FloatArray) -> bool:
-    signal = magnitude > np.median(magnitude)
+    signal = magnitude > 0.25 * np.percentile(magnitude, 95)
     span = float(phase.max() - phase.min())
     wraps = halves = 0
     for axis in range(3):
