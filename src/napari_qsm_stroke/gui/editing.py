@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from napari.components import ViewerModel
     from napari.layers import Labels
     from numpy.typing import NDArray
+
+CLICK_PIXELS = 3
 
 
 def take(viewer: ViewerModel, layer: Labels, mode: str) -> None:
@@ -37,3 +41,41 @@ def slice_of(data: NDArray[Any], axis: int, here: int, step: int) -> int | None:
     filled = np.flatnonzero(count)
     beyond = filled[filled > here] if step > 0 else filled[filled < here][::-1]
     return int(beyond[0]) if beyond.size else None
+
+
+class ClickTool:
+    """Tells which voxel of a mask was clicked; a drag still moves the image.
+
+    Parameters
+    ----------
+    clicked : callable
+        Takes the index of the voxel as (X, Y, Z).
+    """
+
+    def __init__(self, clicked: Callable[[tuple[int, int, int]], None]) -> None:
+        self._clicked = clicked
+        self._layer: Labels | None = None
+
+    def take(self, layer: Labels) -> None:
+        """Listen to clicks on the layer of this mask, instead of drawing."""
+        self.drop()
+        layer.mode = "pan_zoom"
+        layer.mouse_drag_callbacks.append(self._press)
+        self._layer = layer
+
+    def drop(self) -> None:
+        """Listen no more."""
+        if self._layer is not None and self._press in self._layer.mouse_drag_callbacks:
+            self._layer.mouse_drag_callbacks.remove(self._press)
+        self._layer = None
+
+    def _press(self, layer: Labels, event: Any) -> Generator[None, None, None]:
+        start = np.asarray(event.pos)
+        moved = 0.0
+        yield
+        while event.type == "mouse_move":
+            moved = max(moved, float(np.abs(np.asarray(event.pos) - start).max()))
+            yield
+        if moved <= CLICK_PIXELS:
+            s, a, r = (round(v) for v in layer.world_to_data(event.position)[-3:])
+            self._clicked((r, a, s))

@@ -106,6 +106,11 @@ def from_display(data: NDArray[Any]) -> NDArray[Any]:
     return data.T
 
 
+def same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Tell whether two masks are equal."""
+    return bool(np.array_equal(one, other))
+
+
 def metadata(name: str, volume: Volume, case: Case | None = None) -> dict[str, Any]:
     """Return what a layer remembers of the volume that it shows."""
     facts: dict[str, Any] = {"role": name, "grid": volume.grid, "unit": volume.unit}

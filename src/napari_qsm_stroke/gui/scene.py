@@ -88,6 +88,34 @@ class Scene(QObject):
             layer.visible = True
             self._viewer.layers.selection.active = layer
 
+    def images(self) -> list[str]:
+        """Maps of the open case that can lie under the masks."""
+        case = self._session.case
+        if case is None:
+            return []
+        known = [n for n, style in layers.LOOKS.items() if style.kind == "image"]
+        return [n for n in known if n in case.maps]
+
+    def image_on_top(self) -> str | None:
+        """Map that is seen under the masks."""
+        shown = [
+            name
+            for layer in self._viewer.layers
+            if layer.visible and (name := layers.role(layer)) and layers.look(name).kind == "image"
+        ]
+        return shown[-1] if shown else None
+
+    def show_image(self, name: str) -> None:
+        """Show this map under the masks and hide the other maps of the case."""
+        active = self._viewer.layers.selection.active
+        self.show(name)
+        for layer in self._viewer.layers:
+            other = layers.role(layer)
+            if other and layers.look(other).kind == "image":
+                layer.visible = other == name
+        if isinstance(active, Labels):
+            self._viewer.layers.selection.active = active  # the tool stays in the hand
+
     def flush(self) -> None:
         """Bring every layer up to date now."""
         while self._wanted:
@@ -239,6 +267,7 @@ class Scene(QObject):
         if isinstance(layer, Labels) and layers.role(layer) in EDITABLE:
             layer.events.paint.connect(self._drawn)
             layer.events.set_data.connect(self._drawn)  # undo and redo emit nothing else
+            layer.contour = layers.look(layers.role(layer) or "").contour
         case = layers.case_of(layer)
         if case is not None and case is not self._opened:
             self._opened = case

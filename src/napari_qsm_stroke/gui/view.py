@@ -83,6 +83,11 @@ class View:
         dims.order = (*range(extra), *(extra + axis for axis in PLANES[name]))
         self._viewer.reset_view()
 
+    @property
+    def axis(self) -> int:
+        """Axis (X, Y, Z) that the shown slices lie across."""
+        return 2 - self._axes()[0]
+
     def title(self, key: str | None) -> None:
         """Say in the title bar which case is open and what the program is for."""
         use = INTENDED_USE.split(". Check")[0]

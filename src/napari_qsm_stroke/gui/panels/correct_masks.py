@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QSlider,
-    QVBoxLayout,
 )
 
-from napari_qsm_stroke.errors import QsmStrokeError
+from napari_qsm_stroke.core.masks import edit
+from napari_qsm_stroke.errors import InputError, QsmStrokeError
 from napari_qsm_stroke.gui import editing
-from napari_qsm_stroke.gui.layers import look
+from napari_qsm_stroke.gui.layers import from_display, look, same, to_display
 from napari_qsm_stroke.gui.panels.panel import Panel, heading, note
 from napari_qsm_stroke.session import EDITABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_qsm_stroke.core.progress import Progress
+    from napari_qsm_stroke.core.quantities import ByteArray
+
+    Change = Callable[[ByteArray], ByteArray]
 
 TOOLS = (
     ("paint", "Paint", "Draw with the left button (2)"),
@@ -30,10 +40,19 @@ TOOLS = (
 )
 
 
+PART_TOOLS = (
+    ("remove_part", "Remove part", "Click on a part of the mask: it goes"),
+    ("keep_part", "Keep part", "Click on a part of the mask: all others go"),
+)
+PARTS = {key for key, _, _ in PART_TOOLS}
+SPECK_MM3 = 10.0
+
+
 class CorrectPanel(Panel):
     """The dock Correct masks."""
 
     TITLE = "Correct masks"
+    TAB = "Correct"
     HINT = "Choose a mask, then draw on the image. The table follows each stroke."
 
     def build(self) -> None:
@@ -84,8 +103,37 @@ class CorrectPanel(Panel):
         self.body.addWidget(self.ball)
 
     def _build_whole(self) -> None:
-        self.whole = QVBoxLayout()
-        self.body.addLayout(self.whole)
+        self.body.addWidget(heading("Whole mask"))
+        grid = QGridLayout()
+        self.distance = QDoubleSpinBox()
+        self.distance.setRange(0.1, 20.0)
+        self.distance.setValue(1.0)
+        self.distance.setSingleStep(0.5)
+        self.distance.setSuffix(" mm")
+        grid.addWidget(self.distance, 0, 0)
+        self.whole: list[QPushButton] = []
+        for place, (title, tip, change) in {
+            (0, 1): ("Grow", "Add a margin", self._grow),
+            (0, 2): ("Shrink", "Take a margin away", self._shrink),
+            (1, 0): ("Fill holes", "Fill what the mask shuts in", self._fill_holes),
+            (1, 1): ("Fill between", "Fill empty slices between drawn ones", self._fill_between),
+            (1, 2): ("Drop specks", "Take away parts below 10 mm3", self._drop_specks),
+        }.items():
+            button = QPushButton(title)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _on, c=change, t=title: self.transform(t, c()))
+            grid.addWidget(button, *place)
+            self.whole.append(button)
+        for column, (key, title, tip) in enumerate(PART_TOOLS):
+            button = QPushButton(title)
+            button.setCheckable(True)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _on, k=key: self.use(k))
+            grid.addWidget(button, 2, column)
+            self.tools[key] = button
+            self.whole.append(button)
+        self.body.addLayout(grid)
+        self._click = editing.ClickTool(self._part_clicked)
 
     def _build_display(self) -> None:
         self.body.addWidget(heading("Look"))
@@ -130,7 +178,12 @@ class CorrectPanel(Panel):
         layer = self._layer()
         if layer is None:
             return
-        editing.take(self.bench.viewer, layer, mode)
+        self._click.drop()
+        part = mode in PARTS
+        editing.take(self.bench.viewer, layer, "pan_zoom" if part else mode)
+        if part:
+            self._click.take(layer)
+            self.say("Click on a part of the mask.")
         self._set_brush()
         self._show_mode(mode)
 
@@ -156,6 +209,9 @@ class CorrectPanel(Panel):
         self.reset_button.setEnabled(self.session.can_reset(self.name))
         for button in (*self.tools.values(), self.undo_button, self.redo_button):
             button.setEnabled(case is not None)
+        binary = case is not None and look(self.name).colours[1:] == ()
+        for button in self.whole:
+            button.setEnabled(binary and not self.working)
         layer = self.bench.scene.mask(self.name)
         if layer is not None:
             for widget, value in (
@@ -183,6 +239,49 @@ class CorrectPanel(Panel):
         if mode and self.session.case is not None:
             self.use(mode)
         self.refresh(frozenset())
+
+    # -- the whole mask ----------------------------------------------------------------------
+
+    def transform(self, title: str, change: Callable[[ByteArray], ByteArray]) -> None:
+        """Change the whole mask in the background, as one step that Undo takes back."""
+        layer = self._layer()
+        if layer is None or self.working:
+            return
+        name, before = self.name, from_display(layer.data).copy()
+
+        def done(after: ByteArray) -> None:
+            if not same(layer.data, to_display(before)):
+                raise InputError(look(name).title, "was drawn in meanwhile.", "Do it again.")
+            self.bench.scene.set_mask(name, after)
+
+        def work(progress: Progress) -> ByteArray:
+            progress(0.0, title)
+            return change(before)
+
+        self.follow(self.bench.jobs.start(title, work, done))
+
+    def _size(self) -> tuple[float, float, float]:
+        return self.session.require().grid.voxel_size
+
+    def _grow(self) -> Change:
+        return partial(edit.grow, distance=self.distance.value(), voxel_size=self._size())
+
+    def _shrink(self) -> Change:
+        return partial(edit.shrink, distance=self.distance.value(), voxel_size=self._size())
+
+    def _fill_holes(self) -> Change:
+        return edit.fill_holes
+
+    def _fill_between(self) -> Change:
+        return partial(edit.fill_between, axis=self.bench.view.axis, voxel_size=self._size())
+
+    def _drop_specks(self) -> Change:
+        return partial(edit.remove_small, volume=SPECK_MM3, voxel_size=self._size())
+
+    def _part_clicked(self, voxel: tuple[int, int, int]) -> None:
+        keep = self.tools["keep_part"].isChecked()
+        change = edit.keep_component if keep else edit.remove_component
+        self.transform("Keep part" if keep else "Remove part", partial(change, voxel=voxel))
 
     # -- actions -----------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QUrl
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtGui import QColor, QDesktopServices
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -43,10 +43,11 @@ REGIONS = {
 COLUMNS = (
     "Vein\nml",
     "Vein\nvoxels",
-    "Median\n[quartiles]\nppm",
+    "Median, ppm\nquartiles",
     "vs ipsi-\nlateral",
     "vs contra-\nlateral",
 )
+WARN = "#ffd166"
 NOT_MEASURED = "n/a"
 
 
@@ -54,6 +55,7 @@ class MeasurePanel(Panel):
     """The dock Measure and export."""
 
     TITLE = "Measure and export"
+    TAB = "Measure"
     HINT = "Susceptibility in the veins of each territory. It follows every correction."
 
     def build(self) -> None:
@@ -91,7 +93,7 @@ class MeasurePanel(Panel):
         self.report_button.clicked.connect(self._open_report)
         buttons.addWidget(self.export_button, 0, 0)
         buttons.addWidget(self.report_button, 0, 1)
-        self.body.addLayout(buttons)
+        self.actions.addLayout(buttons)
         self.exported: list[Path] = []
         self.bench.unmeasured.connect(self._unmeasured)
 
@@ -154,8 +156,9 @@ class MeasurePanel(Panel):
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
                 item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
-                if row is not None and row.qc:
+                if row is not None and row.qc and row.qc != "ok":
                     item.setToolTip(row.qc)
+                    item.setForeground(QColor(WARN))
                 self.table.setItem(2 * index + 1, column, item)
         if found is not None:
             said = [f"Relative to: {found.reference}."] if found.reference else []
@@ -247,15 +250,18 @@ def _cells(row: RegionRow | None) -> tuple[str, ...]:
 
     median = text(row.chi_median_ppm, ".3f")
     if row.chi_median_ppm is not None:
-        median += f" [{row.chi_q1_ppm:.3f}, {row.chi_q3_ppm:.3f}]"
+        median += f"\n{row.chi_q1_ppm:.3f} - {row.chi_q3_ppm:.3f}"
     return (
         text(row.vein_volume_ml, ".2f"),
         text(row.n_vein_voxels, "d"),
         median,
-        _percent(row.percent_vs_ipsilateral),
-        _percent(row.percent_vs_contralateral),
+        _percent(row, "ipsilateral"),
+        _percent(row, "contralateral"),
     )
 
 
-def _percent(value: float | None) -> str:
+def _percent(row: RegionRow, other: str) -> str:
+    if row.region.startswith(other):
+        return "-"
+    value = getattr(row, f"percent_vs_{other}")
     return NOT_MEASURED if value is None else f"{value:+.0f} %"

@@ -42,6 +42,7 @@ class OpenPanel(Panel):
     """The dock Open case."""
 
     TITLE = "Open case"
+    TAB = "Open"
     HINT = "Drop a BIDS folder or NIfTI files anywhere here, or choose them."
 
     def build(self) -> None:

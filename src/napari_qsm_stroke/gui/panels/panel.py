@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
+    QDockWidget,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -18,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm_stroke.gui.jobs import Done, Failed, Outcome
+from napari_qsm_stroke.gui.panels.view_bar import ViewBar
 from napari_qsm_stroke.gui.workbench import workbench
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Panel(QWidget):
     """
 
     TITLE = ""
+    TAB = ""
     HINT = ""
 
     def __init__(self, napari_viewer: Any) -> None:
@@ -59,7 +62,8 @@ class Panel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(2)
-        outer.addLayout(self._view_bar())
+        self.view_bar = ViewBar(self.bench)
+        outer.addWidget(self.view_bar)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -69,11 +73,14 @@ class Panel(QWidget):
         self.body.setContentsMargins(6, 2, 6, 2)
         if self.HINT:
             self.body.addWidget(note(self.HINT))
-        self.build()
-        self.body.addStretch(1)
         scroll.setWidget(inner)
         outer.addWidget(scroll, 1)
+        self.actions = QVBoxLayout()
+        self.actions.setContentsMargins(6, 2, 6, 2)
+        outer.addLayout(self.actions)
         outer.addLayout(self._foot())
+        self.build()
+        self.body.addStretch(1)
         self.session.changed.connect(self._changed)
         self.refresh(frozenset({"case", "side", "settings", "measurements"}))
 
@@ -137,27 +144,6 @@ class Panel(QWidget):
 
     # -- frame -------------------------------------------------------------------------------
 
-    def _view_bar(self) -> QHBoxLayout:
-        bar = QHBoxLayout()
-        bar.setContentsMargins(6, 4, 6, 0)
-        for plane in ("axial", "coronal", "sagittal"):
-            button = QPushButton(plane.capitalize())
-            button.setToolTip(f"Show {plane} slices")
-            button.clicked.connect(lambda _on, p=plane: setattr(self.bench.view, "plane", p))
-            bar.addWidget(button)
-        self.sides = QPushButton("R | L")
-        self.sides.setToolTip(
-            "Radiological display: the patient's right is on the left of the screen. "
-            "Click for the neurological display."
-        )
-        self.sides.clicked.connect(self._flip)
-        bar.addWidget(self.sides)
-        return bar
-
-    def _flip(self) -> None:
-        view = self.bench.view
-        view.radiological = not view.radiological
-
     def _foot(self) -> QVBoxLayout:
         foot = QVBoxLayout()
         foot.setContentsMargins(6, 0, 6, 4)
@@ -192,6 +178,7 @@ class Panel(QWidget):
 
     def _changed(self, names: frozenset[str]) -> None:
         if not self._closed:
+            self.view_bar.refresh()
             self.refresh(names)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -202,6 +189,8 @@ class Panel(QWidget):
             top: QWidget = self
             while top.parentWidget() is not None:
                 top = top.parentWidget()
+                if isinstance(top, QDockWidget):
+                    top.setWindowTitle(self.TAB)  # tabs are narrow
             if top is not self:
                 top.destroyed.connect(self.bench.jobs.close)
 

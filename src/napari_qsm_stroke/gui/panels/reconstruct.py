@@ -50,33 +50,23 @@ class StepBox(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setSpacing(1)
-        titles = ", ".join(q.title for q in method.outputs)
         top = QHBoxLayout()
+        top.setSpacing(3)
         self.opener = QToolButton()
         self.opener.setArrowType(Qt.ArrowType.RightArrow)
         self.opener.setCheckable(True)
         self.opener.setToolTip("Show the parameters")
         self.opener.toggled.connect(self._open)
-        self.outcome = QLabel()
+        title = QLabel(f"{index + 1}. {method.outputs[0].title}")
+        title.setToolTip("Makes: " + ", ".join(q.title for q in method.outputs))
+        self.outcome = note("")
+        self.outcome.setWordWrap(False)
+        self.methods = self._methods(recipe)
         top.addWidget(self.opener)
-        top.addWidget(QLabel(titles + (" (optional)" if self.step.optional else "")), 1)
+        top.addWidget(title, 1)
+        top.addWidget(self.methods)
         top.addWidget(self.outcome)
         layout.addLayout(top)
-        self.methods = QComboBox()
-        for other in alternatives(recipe, index):
-            suffix = "" if other.recommended else "  (not for this study)"
-            self.methods.addItem(other.name + suffix, other.name)
-            self.methods.setItemData(
-                self.methods.count() - 1, other.summary, Qt.ItemDataRole.ToolTipRole
-            )
-        self.methods.setCurrentIndex(self.methods.findData(self.step.method))
-        self.methods.setToolTip(method.summary)
-        self.methods.setEnabled(self.methods.count() > 1)
-        self.methods.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.methods.currentIndexChanged.connect(self._choose)
-        layout.addWidget(self.methods)
         self.details = QWidget()
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -87,6 +77,20 @@ class StepBox(QFrame):
         inner.addWidget(self.form)
         self.details.setVisible(False)
         layout.addWidget(self.details)
+
+    def _methods(self, recipe: Recipe) -> QComboBox:
+        box = QComboBox()
+        for other in alternatives(recipe, self._index):
+            suffix = "" if other.recommended else " (biased)"
+            box.addItem(other.name + suffix, other.name)
+            box.setItemData(box.count() - 1, other.summary, Qt.ItemDataRole.ToolTipRole)
+        box.setCurrentIndex(box.findData(self.step.method))
+        box.setToolTip(get_method(self.step.method).summary)
+        box.setMinimumContentsLength(12)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        box.currentIndexChanged.connect(self._choose)
+        return box
 
     def current(self) -> Step:
         """Return the step with the parameters as typed.
@@ -113,8 +117,8 @@ class StepBox(QFrame):
             self.outcome.setText("")
             return
         last = records[-1]
-        self.outcome.setText(f"{last.seconds:.1f} s" if last.action == "run" else "left out")
-        self.outcome.setToolTip(last.note)
+        self.outcome.setText(f"{last.seconds:.1f} s" if last.action == "run" else "-")
+        self.outcome.setToolTip(f"Left out: {last.note}" if last.note else "Time of the last run")
 
     def _open(self, on: bool) -> None:
         self.opener.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
@@ -128,6 +132,7 @@ class ReconstructPanel(Panel):
     """The dock Reconstruct."""
 
     TITLE = "Reconstruct"
+    TAB = "Reconstruct"
     HINT = "From magnitude and phase to the susceptibility map, with proposals for all masks."
 
     def build(self) -> None:
@@ -152,7 +157,7 @@ class ReconstructPanel(Panel):
         row.addWidget(self.run_button, 2)
         row.addWidget(self.undo_button)
         row.addWidget(self.redo_button)
-        self.body.addLayout(row)
+        self.actions.addLayout(row)
         self._recipe = Recipe("none", ())
         if "multi-echo" in recipe_names():
             self.recipes.setCurrentText("multi-echo")
