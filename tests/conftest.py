@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,24 +82,32 @@ def stroke_case() -> Case:
 
 
 @pytest.fixture
-def scan(stroke_case: Case, tmp_path: Path) -> dict[str, list[Path]]:
+def scan(
+    stroke_case: Case, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[Path]]:
     """Files of a scan of that head: three echoes of 3 T, a field that wraps, stored as LAS."""
-    grid = stroke_case.grid
-    grid = Grid(grid.shape, grid.affine, "LAS")
-    brain = stroke_case.maps["brain"].data
+    source = tmp_path_factory.getbasetemp() / "scan"
+    if not source.is_dir():
+        source.mkdir()
+        _write_scan(stroke_case, source)
+    folder = tmp_path / "scan"
+    shutil.copytree(source, folder)
+    found = {part: sorted(folder.glob(f"{part}?.nii.gz")) for part in ("magnitude", "phase")}
+    masks = ("brain", "veins", "infarct", "territories", "susceptibility")
+    return {**found, **{name: [folder / f"{name}.nii.gz"] for name in masks}}
+
+
+def _write_scan(case: Case, folder: Path) -> None:
+    grid = Grid(case.grid.shape, case.grid.affine, "LAS")
+    brain = case.maps["brain"].data
     ramp = np.linspace(-0.4, 0.4, grid.shape[1])[None, :, None]
-    field = stroke_case.maps["susceptibility"].data * 0.3 + ramp
+    field = case.maps["susceptibility"].data * 0.3 + ramp
     rng = np.random.default_rng(4)
-    found: dict[str, list[Path]] = {"magnitude": [], "phase": []}
     for echo, time in enumerate((0.005, 0.010, 0.015), 1):
         noise = rng.normal(0, 1, (2, *grid.shape))
         signal = 100 * brain * np.exp(2j * np.pi * 127.74 * field * time) + noise[0] + 1j * noise[1]
         for part, data in (("magnitude", np.abs(signal)), ("phase", np.angle(signal))):
-            path = tmp_path / "scan" / f"{part}{echo}.nii.gz"
+            path = folder / f"{part}{echo}.nii.gz"
             write_volume(Volume(data.astype(np.float32), grid), path)
-            found[part].append(path)
     for name in ("brain", "veins", "infarct", "territories", "susceptibility"):
-        path = tmp_path / "scan" / f"{name}.nii.gz"
-        write_volume(Volume(stroke_case.maps[name].data, grid), path)
-        found[name] = [path]
-    return found
+        write_volume(Volume(case.maps[name].data, grid), folder / f"{name}.nii.gz")
