@@ -1,23 +1,16 @@
-"""From a finished case to the territory table.
-
-Building the regions takes a second, the veins a few milliseconds: regions are kept by the
-fingerprints of infarct and territories, so that a stroke into the vein mask is measured at once.
-"""
+"""From a finished case to the territory table."""
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Interval
-from scipy import ndimage
 
-from napari_qsm_stroke.core.measure.regions import REGIONS, region_masks, region_side
+from napari_qsm_stroke.core.measure.regions import REGIONS, region_side
 from napari_qsm_stroke.core.measure.segments import vein_segments
-from napari_qsm_stroke.core.measure.side import find_side, side_voxels
 from napari_qsm_stroke.core.measure.table import (
     Counting,
     RegionRow,
@@ -26,20 +19,22 @@ from napari_qsm_stroke.core.measure.table import (
     with_percentages,
 )
 from napari_qsm_stroke.core.method import Parameter, Unit, parameters_of
-from napari_qsm_stroke.core.quantities import LABELS
 from napari_qsm_stroke.errors import InputError, MissingError
+from napari_qsm_stroke.pipeline.regions import (
+    KEPT_CASES,
+    Kept,
+    Regions,
+    regions_of,
+    side_of,
+    volume_ml,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
-    from numpy.typing import NDArray
-
     from napari_qsm_stroke.case.case import Case, Side
     from napari_qsm_stroke.case.volume import Volume
 
 NEEDED = ("susceptibility", "veins", "infarct", "territories")
 REFERENCE_TOLERANCE_PPM = 1e-3
-KEPT_CASES = 3
 
 
 @dataclass(frozen=True)
@@ -85,6 +80,9 @@ class MeasureSettings:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+DEFAULTS = MeasureSettings()
 
 
 @dataclass(frozen=True)
@@ -144,32 +142,23 @@ def measure(case: Case, settings: MeasureSettings | None = None) -> Measurements
     InputError
         Two of the maps do not lie on one grid.
     """
-    settings = settings or MeasureSettings()
+    settings = settings or DEFAULTS
     _check_grids(case)
-    notes = [f"There is no {name}: what needs it is not measured." for name in _lacking(case)]
-    side, origin = _side(case, notes)
-    regions = _regions_of(case, side, settings.guard) if side else None
-    if regions is not None:
-        notes += regions.notes
+    side, origin, side_note = side_of(case)
+    regions = regions_of(case, side, settings.guard)
+    lacking = [f"There is no {name}: what needs it is not measured." for name in _lacking(case)]
+    notes = [*lacking, *([side_note] if side_note else []), *(regions.notes if regions else ())]
     values = _vein_values(case, regions, settings)
     reference = _reference(case)
     rows = {}
     for region in REGIONS:
-        blank = RegionRow(
-            case.subject,
-            case.session or None,
-            region,
-            region_side(region, side) if side else None,
-            reference=reference,
-            qc="not measured: regions are not known",
-        )
-        rows[region] = (
-            blank
-            if regions is None or (region not in regions.voxels)
-            else vein_row(
-                blank, regions.voxels[region], values.get(region), _counting(case, settings)
-            )
-        )
+        where = region_side(region, side) if side else None
+        row = RegionRow(case.subject, case.session or None, region, where, reference=reference)
+        if regions is None or region not in regions.voxels:
+            rows[region] = replace(row, qc=f"not measured: {_reason(case, side)}")
+        else:
+            counting = _counting(case, settings)
+            rows[region] = _row(row, regions.voxels[region], values.get(region), counting)
     return Measurements(
         rows=tuple(with_percentages(rows)),
         settings=settings,
@@ -204,41 +193,8 @@ def check_inputs(case: Case) -> None:
             raise InputError(case.key, f"{name} is empty.", "Give one with voxels in it.")
 
 
-@dataclass(frozen=True)
-class _Regions:
-    """The regions of a case, packed so that looking up vein voxels is one step."""
-
-    crop: tuple[slice, ...]
-    member: NDArray[np.uint8]
-    """One bit a region, on the box that holds them all."""
-    voxels: dict[str, int]
-    infarct_ml: float | None
-    notes: tuple[str, ...]
-
-
-class _Kept:
-    """The most recent results by key; several threads may ask."""
-
-    def __init__(self, limit: int) -> None:
-        self._items: OrderedDict[Hashable, Any] = OrderedDict()
-        self._limit = limit
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable) -> Any | None:
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-            return self._items.get(key)
-
-    def put(self, key: Hashable, item: Any) -> None:
-        with self._lock:
-            self._items[key] = item
-            while len(self._items) > self._limit:
-                self._items.popitem(last=False)
-
-
-_REGIONS_KEPT = _Kept(KEPT_CASES)
-_REFERENCES_KEPT = _Kept(KEPT_CASES)
+_REFERENCES_KEPT = Kept(KEPT_CASES)
+_ROWS_KEPT = Kept(KEPT_CASES * len(REGIONS))
 
 
 def _lacking(case: Case) -> list[str]:
@@ -257,93 +213,15 @@ def _check_grids(case: Case) -> None:
             )
 
 
-def _side(case: Case, notes: list[str]) -> tuple[Side | None, Literal["found", "user"] | None]:
-    if case.side:
-        return case.side, "user"
-    if "infarct" not in case.maps or "territories" not in case.maps:
-        return None, None
-    infarct, territories = case.maps["infarct"].data, case.maps["territories"].data
-    try:
-        side = find_side(infarct, territories)
-    except InputError as error:
-        notes.append(str(error))
-        return None, None
-    volumes = side_voxels(infarct, territories)
-    other = min(volumes.values()) / sum(volumes.values())
-    if other > 0.1:
-        notes.append(
-            f"{100 * other:.0f} % of the infarct lies on the other side: check side and infarct."
-        )
-    return side, "found"
-
-
-def _regions_of(case: Case, side: Side, guard: float) -> _Regions | None:
-    territories = case.maps.get("territories")
-    if territories is None:
-        return None
-    infarct = case.maps.get("infarct")
-    key = (infarct.digest if infarct else None, territories.digest, side, guard)
-    kept: _Regions | None = _REGIONS_KEPT.get(key)
-    if kept is None:
-        kept = _build_regions(infarct, territories, side, guard)
-        _REGIONS_KEPT.put(key, kept)
-    return kept
-
-
-def _build_regions(
-    infarct: Volume | None, territories: Volume, side: Side, guard: float
-) -> _Regions:
-    ischemic = np.zeros(territories.data.shape, np.uint8) if infarct is None else infarct.data
-    masks = region_masks(
-        ischemic,
-        territories.data,
-        side,
-        voxel_size=territories.grid.voxel_size,
-        affine=territories.grid.affine,
-        guard=guard,
-    )
-    if infarct is None:
-        masks = {n: m for n, m in masks.items() if n in ("ipsilateral_mca", "contralateral_mca")}
-    member = np.zeros(territories.data.shape, np.uint8)
-    for name, mask in masks.items():
-        member[mask] |= 1 << list(REGIONS).index(name)
-    boxes = ndimage.find_objects((member > 0).astype(np.uint8))
-    crop = boxes[0] if boxes else (slice(0, 0),) * 3
-    voxels = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
-    notes = _region_notes(infarct, territories, masks) if infarct is not None else ()
-    whole = _volume_ml(infarct) if infarct is not None else None
-    return _Regions(crop, np.ascontiguousarray(member[crop]), voxels, whole, notes)
-
-
-def _region_notes(
-    infarct: Volume, territories: Volume, masks: dict[str, NDArray[np.bool_]]
-) -> tuple[str, ...]:
-    notes = []
-    ml = territories.grid.voxel_volume_ml
-    ischemic = infarct.data != 0
-    whole = int(np.count_nonzero(ischemic))
-    core = int(np.count_nonzero(masks["infarct_core"]))
-    if whole > core:
-        mca = [n for n, (artery, _) in LABELS.items() if artery == "MCA"]
-        elsewhere = ischemic & ~np.isin(territories.data, [0, *mca])
-        notes.append(
-            f"{(whole - core) * ml:.1f} ml of the infarct ({100 * (whole - core) / whole:.0f} %) "
-            "lie outside the MCA territory of its side and are not in the infarct core row; "
-            f"{np.count_nonzero(elsewhere) * ml:.1f} ml of it in other arterial territories."
-        )
-    if core and not masks["mirrored_core"].any():
-        notes.append("The core cannot be mirrored: the territories show no mid-sagittal plane.")
-    return tuple(notes)
-
-
 def _vein_values(
-    case: Case, regions: _Regions | None, settings: MeasureSettings
+    case: Case, regions: Regions | None, settings: MeasureSettings
 ) -> dict[str, VeinValues]:
     veins, chi = case.maps.get("veins"), case.maps.get("susceptibility")
     if regions is None or veins is None or chi is None:
         return {}
-    inside = (veins.data[regions.crop] != 0) & (regions.member != 0)
-    place = np.unravel_index(np.flatnonzero(inside), inside.shape)
+    flat = np.flatnonzero(veins.data[regions.crop] != 0)
+    flat = flat[regions.member.ravel()[flat] != 0]
+    place = np.unravel_index(flat, regions.member.shape)
     member = regions.member[place]
     values = chi.data[regions.crop][place]
     measured = np.isfinite(values) & (values != 0)
@@ -359,8 +237,20 @@ def _vein_values(
         here = (member & (1 << list(REGIONS).index(name))) != 0
         used = here & measured
         outside = int(np.count_nonzero(here & ~measured))
-        found[name] = VeinValues(values[used], segment[used], outside)
+        _, own = np.unique(segment[used], return_inverse=True)
+        found[name] = VeinValues(values[used], own.astype(np.int32), outside)
     return found
+
+
+def _row(blank: RegionRow, voxels: int, veins: VeinValues | None, counting: Counting) -> RegionRow:
+    """Count the veins of a region, unless nothing has changed in it since the last time."""
+    if veins is None:
+        return vein_row(blank, voxels, None, counting)
+    state = blake2b(veins.chi.tobytes())
+    state.update(veins.segment.tobytes())
+    key = (blank, voxels, counting, veins.outside_map, state.hexdigest())
+    row: RegionRow = _ROWS_KEPT.find(key, lambda: vein_row(blank, voxels, veins, counting))
+    return row
 
 
 def _counting(case: Case, settings: MeasureSettings) -> Counting:
@@ -374,15 +264,20 @@ def _counting(case: Case, settings: MeasureSettings) -> Counting:
     )
 
 
-def _infarct_ml(case: Case, regions: _Regions | None) -> float | None:
+def _infarct_ml(case: Case, regions: Regions | None) -> float | None:
     if regions is not None:
         return regions.infarct_ml
     infarct = case.maps.get("infarct")
-    return None if infarct is None else _volume_ml(infarct)
+    return None if infarct is None else volume_ml(infarct)
 
 
-def _volume_ml(mask: Volume) -> float:
-    return int(np.count_nonzero(mask.data)) * mask.grid.voxel_volume_ml
+def _reason(case: Case, side: Side | None) -> str:
+    """Say why a region is not known."""
+    if "territories" not in case.maps:
+        return "there are no territories"
+    if "infarct" not in case.maps:
+        return "there is no infarct mask"
+    return "the side of the stroke is not known" if side is None else "the region is not known"
 
 
 def _reference(case: Case) -> str | None:
@@ -392,17 +287,17 @@ def _reference(case: Case) -> str | None:
         return None
     masks = [case.maps[n] for n in ("field_mask", "brain") if n in case.maps]
     key = (chi.digest, *(m.digest for m in masks))
-    kept: str | None = _REFERENCES_KEPT.get(key)
-    if kept is None:
-        covered = np.isfinite(chi.data) & (chi.data != 0)
-        means = [
-            float(chi.data[area].mean(dtype=np.float64))
-            for area in (covered, *(covered & (m.data != 0) for m in masks))
-            if area.any()
-        ]
-        whole_brain = any(abs(mean) < REFERENCE_TOLERANCE_PPM for mean in means)
-        kept = "whole brain" if whole_brain else "as given"
-        if means and not whole_brain:
-            kept = f"as given (mean of the map {means[0]:+.3f} ppm)"
-        _REFERENCES_KEPT.put(key, kept)
-    return kept
+    found: str = _REFERENCES_KEPT.find(key, lambda: _read_reference(chi, masks))
+    return found
+
+
+def _read_reference(chi: Volume, masks: list[Volume]) -> str:
+    covered = np.isfinite(chi.data) & (chi.data != 0)
+    means = [
+        float(chi.data[area].mean(dtype=np.float64))
+        for area in (covered, *(covered & (m.data != 0) for m in masks))
+        if area.any()
+    ]
+    if any(abs(mean) < REFERENCE_TOLERANCE_PPM for mean in means):
+        return "whole brain"
+    return f"as given (mean of the map {means[0]:+.3f} ppm)" if means else "as given"

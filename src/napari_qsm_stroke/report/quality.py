@@ -19,7 +19,7 @@ Level = Literal["ok", "check", "stop"]
 LEVEL_WORDS: dict[Level, str] = {"ok": "OK", "check": "CHECK", "stop": "NOT DONE"}
 LEVEL_COLOURS: dict[Level, str] = {"ok": "#2e7d32", "check": "#b26a00", "stop": "#b3261e"}
 MAIN_REGIONS = ("infarct_core", "ipsilateral_mca", "contralateral_mca")
-WHOLE_BRAIN_ML = (900.0, 1900.0)
+WHOLE_BRAIN_ML = (900.0, 2000.0)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,10 +56,7 @@ def clustered_median_interval(
     centres, bin_of = _bins(np.asarray(values, dtype=np.float64)[order])
     table = np.zeros((count, len(centres)), dtype=np.float32)
     np.add.at(table, (cluster[order], bin_of), 1)
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, count, size=(samples, count)) + np.arange(samples)[:, None] * count
-    times = np.bincount(drawn.ravel(), minlength=samples * count).reshape(samples, count)
-    cumulative = np.cumsum(times.astype(np.float32) @ table, axis=1)
+    cumulative = _draws(count, samples, seed) @ np.cumsum(table, axis=1)
     half = cumulative[:, -1:] / 2
     lower = (cumulative < half).sum(axis=1)
     upper = (cumulative <= half).sum(axis=1)
@@ -66,6 +64,15 @@ def clustered_median_interval(
     tail = (1 - confidence) / 2
     low, high = np.quantile(medians, [tail, 1 - tail])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=12)
+def _draws(count: int, samples: int, seed: int) -> NDArray[np.float32]:
+    """How often each cluster is in each sample; the same for every mask with as many clusters."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, count, size=(samples, count)) + np.arange(samples)[:, None] * count
+    times = np.bincount(drawn.ravel(), minlength=samples * count)
+    return times.reshape(samples, count).astype(np.float32)
 
 
 def _bins(ordered: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
