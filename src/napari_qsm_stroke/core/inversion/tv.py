@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval
@@ -11,11 +11,13 @@ from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
 from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.numerics.total_variation import (
+    costly_edges,
     descend,
     difference_power,
     solve_spectrum,
     step_duals,
 )
+from napari_qsm_stroke.core.numerics.weights import data_weight
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 from napari_qsm_stroke.core.quantities import (
@@ -27,13 +29,10 @@ from napari_qsm_stroke.core.quantities import (
     VoxelSize,
 )
 
-if TYPE_CHECKING:
-    from napari_qsm_stroke.core.quantities import FloatArray
-
 PADDING = 8
 GRADIENT_PENALTY = 100.0
 FIELD_PENALTY = 0.3
-LARGEST_WEIGHT = 2.0
+OUTSIDE = 0.01
 
 
 @method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"))
@@ -89,12 +88,14 @@ def tv(
     frame = Frame.around(field_mask, (PADDING,) * 3)
     inside = frame.cut(field_mask) != 0
     field = frame.cut(local_field, field_mask)
-    weight = _weight(inside, None if field_noise is None else frame.cut(field_noise, field_mask))
+    noise = None if field_noise is None else frame.cut(field_noise, field_mask)
+    weight = data_weight(inside, noise)
     step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
     powers = difference_power(frame.shape, step)
     penalty = GRADIENT_PENALTY * regularisation
-    limit = regularisation / penalty
+    limits = np.float32(regularisation / penalty) * np.array([OUTSIDE, 1], np.float32)
+    edges = costly_edges(inside)
     packed = np.zeros(frame.shape, np.complex64)
     packed.real = field
     gradient = np.zeros((3, *frame.shape), np.float32)
@@ -103,22 +104,9 @@ def tv(
         spectrum = forward_packed(packed)
         solve_spectrum(spectrum, dipole, *powers, penalty, FIELD_PENALTY)
         packed = backward_packed(spectrum)
-        change, size = step_duals(packed, before, gradient, step, limit)
+        change, size = step_duals(packed, before, gradient, edges, limits, step)
         if change <= tol * size:
             break
-        descend(packed, gradient, dual, field, weight, step, limit, FIELD_PENALTY)
+        descend(packed, gradient, dual, field, weight, edges, limits, step, FIELD_PENALTY)
     progress(1.0, "Total variation")
     return frame.paste(np.where(inside, before, np.float32(0)))
-
-
-def _weight(inside: np.ndarray, noise: FloatArray | None) -> FloatArray:
-    """Squared weight of the data: 1 where the noise is at its median, 0 outside the mask."""
-    weight = inside.astype(np.float32)
-    if noise is None:
-        return weight
-    known = inside & (noise > 0)
-    if known.any():
-        ratio = np.median(noise[known]) / noise[known]
-        weight[known] = np.minimum(ratio * ratio, LARGEST_WEIGHT)
-        weight[inside & ~known] = 0
-    return weight

@@ -20,9 +20,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_qsm_stroke.core.numerics.fourier import Shape
-    from napari_qsm_stroke.core.quantities import FloatArray
+    from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 Step = tuple[float, float, float]
+INSIDE = 8
+"""Bit of a voxel of the mask; bits 1, 2, 4: the step to the next voxel along X, Y, Z costs."""
+
+
+def costly_edges(inside: NDArray[np.bool_]) -> ByteArray:
+    """Bits of each voxel: the steps between two voxels of the mask, and the mask itself."""
+    edges = inside.astype(np.uint8) * np.uint8(INSIDE)
+    for axis in range(3):
+        both = inside & np.roll(inside, -1, axis)
+        edges += both.astype(np.uint8) << np.uint8(axis)
+    return edges
 
 
 def difference_power(
@@ -81,24 +92,36 @@ def _clip(value: Any, limit: Any) -> Any:
     return min(max(value, -limit), limit)
 
 
+@inner
+def _limit(edges: Any, axis: Any, limits: Any) -> Any:
+    return limits[(edges >> axis) & 1]
+
+
+@inner
+def _shrunk(value: Any, limit: Any) -> Any:
+    return value - np.float32(2) * min(max(value, -limit), limit)
+
+
 @kernel(parallel=True)
 def step_duals(
     packed: NDArray[np.complex64],
     before: FloatArray,
     gradient: FloatArray,
+    edges: ByteArray,
+    limits: FloatArray,
     step: Step,
-    limit: float,
 ) -> tuple[float, float]:
     """Add the gradient of the real part to the clipped duals; keep the real part in ``before``.
+
+    ``limits`` are those of the dual for free and for costly edges.
 
     Returns
     -------
     change, size : float
-        Norms of the change since the last call and of the real part.
+        Norms of the change since the last call and of the real part, in the mask.
     """
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
-    top = np.float32(limit)
     changes, sizes = np.zeros(nx), np.zeros(nx)
     for i in prange(nx):
         after_i = (i + 1) % nx
@@ -111,13 +134,14 @@ def step_duals(
                 gx = (packed[after_i, j, k].real - x) * hx
                 gy = (packed[i, after_j, k].real - x) * hy
                 gz = (packed[i, j, after_k].real - x) * hz
-                gradient[0, i, j, k] = gx + _clip(gradient[0, i, j, k], top)
-                gradient[1, i, j, k] = gy + _clip(gradient[1, i, j, k], top)
-                gradient[2, i, j, k] = gz + _clip(gradient[2, i, j, k], top)
-                moved = x - before[i, j, k]
+                e = edges[i, j, k]
+                gradient[0, i, j, k] = gx + _clip(gradient[0, i, j, k], _limit(e, 0, limits))
+                gradient[1, i, j, k] = gy + _clip(gradient[1, i, j, k], _limit(e, 1, limits))
+                gradient[2, i, j, k] = gz + _clip(gradient[2, i, j, k], _limit(e, 2, limits))
+                if e & INSIDE:
+                    change += (x - before[i, j, k]) ** 2
+                    size += x * x
                 before[i, j, k] = x
-                change += moved * moved
-                size += x * x
         changes[i], sizes[i] = change, size
     return math.sqrt(changes.sum()), math.sqrt(sizes.sum())
 
@@ -129,27 +153,28 @@ def descend(
     dual: FloatArray,
     field: FloatArray,
     weight: FloatArray,
+    edges: ByteArray,
+    limits: FloatArray,
     step: Step,
-    limit: float,
     field_penalty: float,
 ) -> None:
     """Make the next pair (model field, divergence) in place of (susceptibility, its field)."""
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
-    top, b = np.float32(limit), np.float32(field_penalty)
-    two = np.float32(2)
+    b, two = np.float32(field_penalty), np.float32(2)
     for i in prange(nx):
         last_i = (i - 1) % nx
         for j in range(ny):
             last_j = (j - 1) % ny
             for k in range(nz):
                 last_k = k - 1 if k > 0 else nz - 1
-                px = gradient[0, i, j, k] - two * _clip(gradient[0, i, j, k], top)
-                qx = gradient[0, last_i, j, k] - two * _clip(gradient[0, last_i, j, k], top)
-                py = gradient[1, i, j, k] - two * _clip(gradient[1, i, j, k], top)
-                qy = gradient[1, i, last_j, k] - two * _clip(gradient[1, i, last_j, k], top)
-                pz = gradient[2, i, j, k] - two * _clip(gradient[2, i, j, k], top)
-                qz = gradient[2, i, j, last_k] - two * _clip(gradient[2, i, j, last_k], top)
+                e = edges[i, j, k]
+                px = _shrunk(gradient[0, i, j, k], _limit(e, 0, limits))
+                py = _shrunk(gradient[1, i, j, k], _limit(e, 1, limits))
+                pz = _shrunk(gradient[2, i, j, k], _limit(e, 2, limits))
+                qx = _shrunk(gradient[0, last_i, j, k], _limit(edges[last_i, j, k], 0, limits))
+                qy = _shrunk(gradient[1, i, last_j, k], _limit(edges[i, last_j, k], 1, limits))
+                qz = _shrunk(gradient[2, i, j, last_k], _limit(edges[i, j, last_k], 2, limits))
                 divergence = (qx - px) * hx + (qy - py) * hy + (qz - pz) * hz
                 y = packed[i, j, k].imag + dual[i, j, k]
                 w = weight[i, j, k]
