@@ -89,11 +89,11 @@ def execute(arguments: argparse.Namespace) -> int:
     )
     plan = Plan(arguments.recipe, tuple(arguments.values))
     store = DiskStore(arguments.work) if arguments.work else None
+    job = describe(files, plan)
     with shown("reconstruct") as progress:
         case = load_files(files, part(progress, 0.0, 0.05))
         for warning in case.acquisition.warnings if case.acquisition else ():
             print(f"warning: {warning}", file=sys.stderr)
-        job = describe(files, plan)
         case, measurements = reconstruct(case, plan, part(progress, 0.05, 0.95), store)
         progress(0.95, "writing files")
         written = export(case, measurements, arguments.out, job.timed(time.monotonic() - started))

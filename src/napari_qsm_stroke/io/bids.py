@@ -102,6 +102,7 @@ def _images(folder: Path) -> Iterator[_Image]:
             suffix = words.pop() if words else ""
             entities = dict(word.split("-", 1) for word in words if "-" in word)
             part = entities.pop("part", part)
+            entities = {k: v for k, v in entities.items() if k not in ("sub", "ses")}
             echo = re.fullmatch(r"\d+", entities.pop("echo", "0"))
             if suffix in GRADIENT_ECHO and echo and path.is_file():
                 series = "_".join([*(f"{k}-{v}" for k, v in entities.items()), suffix])
