@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from napari_qsm_stroke import Acquisition, Case
-from napari_qsm_stroke.case.provenance import INTENDED_USE
+from napari_qsm_stroke.case.provenance import INTENDED_USE, Record
 from napari_qsm_stroke.core.measure.regions import REGIONS
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline.measure import measure
@@ -33,7 +33,7 @@ def awkward(case: Case) -> Case:
     """A case with much to say: long words, mark-up, letters that the font lacks."""
     warnings = (HOSTILE, "x" * 400, "a long warning " * 60, "脳 and \U0001f9e0")
     for i in range(40):
-        case = case.with_side("left" if i % 2 else "right")
+        case = case.with_maps(Record("skip", f"step_{i}", note="a reason"), {})
     return replace(case, acquisition=Acquisition((0.02,), 3.0, warnings=warnings))
 
 

@@ -92,6 +92,24 @@ def test_lights_tell_hand_edits_and_given_masks(stroke_case: Case) -> None:
     assert edits == (f"Veins: {changed} voxels changed by hand (sinus removed).",)
 
 
+def test_strokes_are_summed_and_acceptance_is_said(stroke_case: Case) -> None:
+    case = stroke_case.with_edit(
+        "infarct", stroke_case.maps["infarct"], note="accepted as proposed"
+    )
+    for k in (0, 1, 2):
+        veins = case.maps["veins"].data.copy()
+        veins[:, :, 20 + k] = 0
+        case = case.with_edit("veins", case.maps["veins"].with_data(veins))
+    case = case.with_side("right").with_side("left")
+    changed = int((case.maps["veins"].data != stroke_case.maps["veins"].data).sum())
+    assert report_content(case, measure(case)).edits == (
+        "Infarct: accepted as proposed.",
+        f"Veins: {changed} voxels changed by hand in 3 steps.",
+        "Side of the stroke set to left.",
+    )
+    assert lights(case)["Infarct mask"] == ("ok", "Accepted as proposed.")
+
+
 def test_lights_of_a_poor_case(stroke_case: Case) -> None:
     half = stroke_case.maps["brain"].data.copy()
     half[:, :, 20:] = 0

@@ -14,6 +14,7 @@ from napari_qsm_stroke.report.wording import compared, listing, number, sentence
 
 if TYPE_CHECKING:
     from napari_qsm_stroke.case.case import Case
+    from napari_qsm_stroke.case.provenance import Record
     from napari_qsm_stroke.pipeline.measure import Measurements
 
 TITLE = "Vein susceptibility by arterial territory"
@@ -102,15 +103,24 @@ def _warnings(case: Case, measurements: Measurements) -> tuple[str, ...]:
 
 
 def _edits(case: Case) -> tuple[str, ...]:
-    found = []
+    """One line for each mask, however many strokes; the last word on the side counts."""
+    edits: dict[str, list[Record]] = {}
     for record in case.history:
-        note = f" ({record.note})" if record.note else ""
-        match record.action:
-            case "edit" if record.what == "side":
-                found.append(f"Side of the stroke set to {record.parameters.get('side')}{note}")
-            case "edit":
-                changed = record.parameters.get("changed_voxels", 0)
-                found.append(f"{record.what}: {changed} voxels changed by hand{note}")
-            case "skip":
-                found.append(f"Step {record.what} left out: {record.note}")
-    return tuple(sentence(text.replace("_", " ")) for text in found)
+        if record.action == "edit":
+            edits.setdefault(record.what, []).append(record)
+    found = [_edit(what, records) for what, records in edits.items()]
+    found += [
+        f"Step {r.what} left out: {r.note}" for r in case.history if r.action == "skip" and r.note
+    ]
+    return tuple(dict.fromkeys(sentence(text.replace("_", " ")) for text in found))
+
+
+def _edit(what: str, records: list[Record]) -> str:
+    notes = ", ".join(dict.fromkeys(r.note for r in records if r.note))
+    if what == "side":
+        return f"side of the stroke set to {records[-1].parameters.get('side') or 'not known'}"
+    changed = sum(int(r.parameters.get("changed_voxels", 0)) for r in records)
+    if changed == 0 and notes:
+        return f"{what}: {notes}"
+    steps = f" in {len(records)} steps" if len(records) > 1 else ""
+    return f"{what}: {changed} voxels changed by hand{steps}" + (f" ({notes})" if notes else "")

@@ -102,16 +102,13 @@ def _diffusion(case: Case) -> Light:
 def _mask(case: Case, name: str, title: str) -> Light:
     if name not in case.maps:
         return Light(title, "stop", "None in the case.")
-    changed = sum(
-        int(r.parameters.get("changed_voxels", 0))
-        for r in case.history
-        if r.action == "edit" and r.what == name
-    )
+    if name not in case.given:
+        return Light(title, "check", "Automatic proposal, not corrected by hand.")
+    edits = [r for r in case.history if r.action == "edit" and r.what == name]
+    changed = sum(int(r.parameters.get("changed_voxels", 0)) for r in edits)
     if changed:
         return Light(title, "ok", f"Corrected by hand: {changed} voxels.")
-    if name in case.given:
-        return Light(title, "ok", "Given by the user.")
-    return Light(title, "check", "Automatic proposal, not corrected by hand.")
+    return Light(title, "ok", "Accepted as proposed." if edits else "Given by the user.")
 
 
 def _veins(measurements: Measurements) -> Light:
