@@ -124,7 +124,9 @@ def make_anatomy(
     none = np.full(lattice.shape, -100, np.float32)
     bleed = none if lesion.bleed is None else lesion.bleed
     maps = (around.hull, around.skull, around.skin, around.air, lesion.infarct, bleed, texture)
-    return Anatomy(inside, place, deformation, np.stack(maps).astype(np.float32), lattice.affine)
+    return Anatomy(
+        inside, place, deformation, np.stack(maps, axis=3).astype(np.float32), lattice.affine
+    )
 
 
 def _part(level: FloatArray, width: np.float32) -> FloatArray:

@@ -21,7 +21,7 @@ SCATTER = 0.08
 """Relative standard deviation between the veins of one region."""
 STUDY_CORE_RATIO = 0.62
 STUDY_IPSILATERAL_RATIO = 0.62 / 0.59
-CALIBRE_SHAPE = (1.4, 2.2)
+CALIBRE_SHAPE = (1.3, 2.6)
 
 
 def susceptibility_of_blood(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 LATTICE_MM = 5.0
-SCALE_SD = 0.03
+SCALE, SCALE_SD = 0.95, 0.03
+"""The template is larger than most heads."""
 SHEAR_SD = 0.015
 TURN_SD_DEGREES = 2.5
 SHIFT_SD_MM = 3.0
@@ -34,7 +35,7 @@ class Deformation:
     ----------
     affine : ndarray of shape (4, 4)
         A.
-    displacement : ndarray of float32, shape (3, X, Y, Z)
+    displacement : ndarray of float32, shape (X, Y, Z, 3)
         d in mm on a lattice, trilinear between its points.
     lattice : ndarray of shape (4, 4)
         Lattice index to patient coordinates in mm.
@@ -75,7 +76,7 @@ def random_deformation(
     centre, half_size : ndarray of shape (3,)
         Box of the template's brain in mm.
     """
-    shape = np.eye(3) + np.diag(rng.normal(0, SCALE_SD, 3))
+    shape = np.diag(rng.normal(SCALE, SCALE_SD, 3))
     shape += np.triu(rng.normal(0, SHEAR_SD, (3, 3)), 1)
     pose = rotation(rng.normal(0, TURN_SD_DEGREES, 3))
     to_patient = np.eye(4)
@@ -85,10 +86,10 @@ def random_deformation(
     count = np.ceil(2 * reach / LATTICE_MM).astype(int) + 1
     lattice = np.diag([LATTICE_MM] * 3 + [1.0])
     lattice[:3, 3] = centre - LATTICE_MM * (count - 1) / 2
-    displacement = np.zeros((3, *count), np.float32)
+    displacement = np.zeros((*count, 3), np.float32)
     for rms, length in WARPS_MM:
-        for component in displacement:
-            component += rms * smooth_noise(rng, tuple(count), length / LATTICE_MM)
+        for axis in range(3):
+            displacement[..., axis] += rms * smooth_noise(rng, tuple(count), length / LATTICE_MM)
     return Deformation(inverse_affine(to_patient), displacement, lattice)
 
 
@@ -121,7 +122,7 @@ def padded(
     volumes: Sequence[NDArray[Any]], affine: NDArray[np.float64]
 ) -> tuple[FloatArray, NDArray[np.float64]]:
     """Stack of volumes within a border of zeros, so that they are zero beyond their faces."""
-    stack = np.stack([np.pad(v.astype(np.float32), 1) for v in volumes])
+    stack = np.stack([np.pad(v.astype(np.float32), 1) for v in volumes], axis=3)
     moved = affine.copy()
     moved[:3, 3] -= affine[:3, :3].sum(axis=1)
     return stack, moved
@@ -136,12 +137,18 @@ def sample_points(
     stack: FloatArray, affine: NDArray[np.float64], points: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Trilinear values of each volume of a stack at points in mm, shape (n, volumes)."""
-    index = apply_affine(np.linalg.inv(affine), points).T
-    values = [
-        ndimage.map_coordinates(volume, index, order=1, mode="nearest", output=np.float64)
-        for volume in stack
-    ]
-    return np.stack(values, axis=1)
+    sizes = np.array(stack.shape[:3])
+    index = np.clip(apply_affine(np.linalg.inv(affine), points), 0, sizes - 1)
+    low = index.astype(np.int64)
+    high = np.minimum(low + 1, sizes - 1)
+    part = index - low
+    values = np.zeros((len(points), stack.shape[3]))
+    for corner in np.ndindex(2, 2, 2):
+        upper = np.array(corner, dtype=bool)
+        x, y, z = np.where(upper, high, low).T
+        weight = np.where(upper, part, 1 - part).prod(axis=1)
+        values += weight[:, None] * stack[x, y, z]
+    return values
 
 
 def sample_grid(
@@ -156,7 +163,7 @@ def sample_grid(
 
     Parameters
     ----------
-    stack : ndarray of float32, shape (volumes, X, Y, Z)
+    stack : ndarray of float32, shape (X, Y, Z, volumes)
         Continues beyond its faces as it is on them.
     affine : ndarray of shape (4, 4)
         Index of the stack to mm.
@@ -174,61 +181,57 @@ def sample_grid(
     ndarray of float32, shape (volumes, *shape)
     """
     inverse = inverse_affine(affine)
-    displacement, lattice = np.zeros((3, 1, 1, 1), np.float32), np.eye(4)
+    displacement, lattice = np.zeros((1, 1, 1, 3), np.float32), np.eye(4)
     if through is not None:
         inverse = inverse @ through.affine
         displacement, lattice = through.displacement, inverse_affine(through.lattice)
-    out = np.empty((len(stack), *shape), np.float32)
-    _sample(stack, inverse, grid, displacement, lattice, nearest, out)
+    out = np.empty((stack.shape[3], *shape), np.float32)
+    inverse, grid, lattice = (np.ascontiguousarray(a) for a in (inverse, grid, lattice))
+    _sample(np.ascontiguousarray(stack), inverse, grid, displacement, lattice, nearest, out)
     return out
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, fastmath=True)
 def _sample(
     stack: Any, inverse: Any, grid: Any, displacement: Any, lattice: Any, nearest: Any, out: Any
 ) -> None:
     count, nx, ny, nz = out.shape
-    sizes = stack.shape[1:]
-    cells = displacement.shape[1:]
-    warped = cells[0] > 1
+    sizes = stack.shape[:3]
+    cells = displacement.shape[:3]
     for i in prange(nx):
         point = np.empty(3)
         moved = np.empty(3)
         low = np.empty(3, np.int64)
         high = np.empty(3, np.int64)
-        part = np.empty(3)
+        part = np.empty(3, np.float32)
+        one = np.float32(1)
         for j in range(ny):
             for k in range(nz):
                 for a in range(3):
                     point[a] = grid[a, 0] * i + grid[a, 1] * j + grid[a, 2] * k + grid[a, 3]
                     moved[a] = point[a]
-                if warped:
+                if cells[0] > 1:
                     for a in range(3):
-                        at = (
-                            lattice[a, 0] * point[0]
-                            + lattice[a, 1] * point[1]
-                            + lattice[a, 2] * point[2]
-                            + lattice[a, 3]
-                        )
+                        at = lattice[a, 3]
+                        for b in range(3):
+                            at += lattice[a, b] * point[b]
                         at = min(max(at, 0.0), cells[a] - 1.0)
-                        low[a] = min(int(at), cells[a] - 2)
+                        low[a] = int(at)
+                        high[a] = min(low[a] + 1, cells[a] - 1)
                         part[a] = at - low[a]
                     for corner in range(8):
-                        u, v, w = corner >> 2, (corner >> 1) & 1, corner & 1
-                        weight = (
-                            (part[0] if u else 1 - part[0])
-                            * (part[1] if v else 1 - part[1])
-                            * (part[2] if w else 1 - part[2])
-                        )
+                        x = high[0] if corner & 4 else low[0]
+                        y = high[1] if corner & 2 else low[1]
+                        z = high[2] if corner & 1 else low[2]
+                        weight = part[0] if corner & 4 else one - part[0]
+                        weight *= part[1] if corner & 2 else one - part[1]
+                        weight *= part[2] if corner & 1 else one - part[2]
                         for a in range(3):
-                            moved[a] += weight * displacement[a, low[0] + u, low[1] + v, low[2] + w]
+                            moved[a] += weight * displacement[x, y, z, a]
                 for a in range(3):
-                    at = (
-                        inverse[a, 0] * moved[0]
-                        + inverse[a, 1] * moved[1]
-                        + inverse[a, 2] * moved[2]
-                        + inverse[a, 3]
-                    )
+                    at = inverse[a, 3]
+                    for b in range(3):
+                        at += inverse[a, b] * moved[b]
                     at = min(max(at, 0.0), sizes[a] - 1.0)
                     if nearest:
                         at = np.floor(at + 0.5)
@@ -236,29 +239,14 @@ def _sample(
                     high[a] = min(low[a] + 1, sizes[a] - 1)
                     part[a] = at - low[a]
                 for c in range(count):
-                    out[c, i, j, k] = (
-                        (
-                            stack[c, low[0], low[1], low[2]] * (1 - part[2])
-                            + stack[c, low[0], low[1], high[2]] * part[2]
-                        )
-                        * (1 - part[0])
-                        * (1 - part[1])
-                        + (
-                            stack[c, low[0], high[1], low[2]] * (1 - part[2])
-                            + stack[c, low[0], high[1], high[2]] * part[2]
-                        )
-                        * (1 - part[0])
-                        * part[1]
-                        + (
-                            stack[c, high[0], low[1], low[2]] * (1 - part[2])
-                            + stack[c, high[0], low[1], high[2]] * part[2]
-                        )
-                        * part[0]
-                        * (1 - part[1])
-                        + (
-                            stack[c, high[0], high[1], low[2]] * (1 - part[2])
-                            + stack[c, high[0], high[1], high[2]] * part[2]
-                        )
-                        * part[0]
-                        * part[1]
-                    )
+                    out[c, i, j, k] = 0
+                for corner in range(8):
+                    x = high[0] if corner & 4 else low[0]
+                    y = high[1] if corner & 2 else low[1]
+                    z = high[2] if corner & 1 else low[2]
+                    weight = part[0] if corner & 4 else one - part[0]
+                    weight *= part[1] if corner & 2 else one - part[1]
+                    weight *= part[2] if corner & 1 else one - part[2]
+                    if weight > 0:
+                        for c in range(count):
+                            out[c, i, j, k] += weight * stack[x, y, z, c]

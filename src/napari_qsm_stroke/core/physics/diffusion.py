@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 VOXEL_MM = (1.8, 1.8, 4.0)
-PARTS = (2, 2, 4)
+PARTS = (2, 2, 3)
 FIELD_OF_VIEW_MM = (208.0, 230.0, 152.0)
 B_VALUE = 1000.0
 ECHO_TIME = 0.075

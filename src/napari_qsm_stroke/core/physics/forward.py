@@ -90,7 +90,7 @@ def harmonic_field(
 ) -> FloatArray:
     """Sum of ``solid_harmonics`` on a grid."""
     out = np.empty(shape, np.float32)
-    _harmonics(coefficients, affine, out)
+    _harmonics(np.ascontiguousarray(coefficients), np.ascontiguousarray(affine), out)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,11 +56,22 @@ class Lattice:
     shape: tuple[int, int, int]
     affine: NDArray[np.float64]
 
-    @property
+    @cached_property
     def points(self) -> NDArray[np.float64]:
         """Coordinates in mm, shape (n, 3)."""
         index = np.indices(self.shape).reshape(3, -1).T.astype(np.float64)
         return apply_affine(self.affine, index)
+
+    def distance(self, middle: NDArray[np.float64], radii: NDArray[np.float64]) -> FloatArray:
+        """Distance from a point over the radii along x, y and z."""
+        square = np.zeros(self.shape, np.float32)
+        for axis in range(3):
+            view = [1, 1, 1]
+            view[axis] = -1
+            at = self.affine[axis, 3] + SPACING_MM * np.arange(self.shape[axis])
+            scaled = ((at - middle[axis]) / radii[axis]).astype(np.float32)
+            square += (scaled**2).reshape(view)
+        return np.sqrt(square)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +117,15 @@ def make_surroundings(
     hull = _hull(outside)
     thickness = 6.5 + 1.0 * smooth_noise(rng, lattice.shape, 12)
     skull: FloatArray = np.clip(thickness, 4, 9)
-    there = deformation.to_template(lattice.points)
+    there = _in_template(deformation, lattice)
     skin = hull - MENINGES_MM - skull - SCALP_MM - 0.7 * smooth_noise(rng, lattice.shape, 8)
     for centre, radii in (FACE, NECK):
-        level = _ellipsoid(there, centre, radii).reshape(lattice.shape)
+        level = _ellipsoid(there, centre, radii)
         skin = np.minimum(skin, level)
     air = np.zeros(lattice.shape, np.float32)
     for _name, centre, radii, part in CAVITIES:
         size = rng.uniform(0.85, 1.1)
-        level = _ellipsoid(there, centre, tuple(size * r for r in radii)).reshape(lattice.shape)
+        level = _ellipsoid(there, centre, tuple(size * r for r in radii))
         np.maximum(air, part * np.clip(0.5 - level / SPACING_MM, 0, 1), out=air)
     air *= np.clip((hull - MENINGES_MM) / SPACING_MM, 0, 1)
     return Surroundings(
@@ -138,12 +150,24 @@ def _distance(mask: NDArray[np.bool_]) -> FloatArray:
     return distance
 
 
+def _in_template(deformation: Deformation, lattice: Lattice) -> FloatArray:
+    """Template coordinates of the lattice's points, shape (3, X, Y, Z) in mm."""
+    moved = sample_grid(
+        deformation.displacement, deformation.lattice, lattice.affine, lattice.shape
+    )
+    points = lattice.points.T.reshape(moved.shape).astype(np.float32) + moved
+    turn, shift = deformation.affine[:3, :3], deformation.affine[:3, 3]
+    there = np.tensordot(turn.astype(np.float32), points, 1)
+    return there + shift.astype(np.float32)[:, None, None, None]
+
+
 def _ellipsoid(
-    points: NDArray[np.float64],
+    points: FloatArray,
     centre: tuple[float, float, float],
     radii: tuple[float, ...],
 ) -> FloatArray:
     """Roughly the signed distance from an ellipsoid in mm, negative inside."""
-    scaled = (points - np.array(centre)) / np.array(radii)
-    level: FloatArray = ((np.linalg.norm(scaled, axis=1) - 1) * min(radii)).astype(np.float32)
-    return level
+    square = np.zeros(points.shape[1:], np.float32)
+    for along, middle, radius in zip(points, centre, radii, strict=True):
+        square += ((along - np.float32(middle)) / np.float32(radius)) ** 2
+    return (np.sqrt(square) - 1) * np.float32(min(radii))

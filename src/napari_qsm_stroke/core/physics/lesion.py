@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from napari_qsm_stroke.core.physics.deformation import (
     Deformation,
-    apply_affine,
     padded,
     sample_grid,
     smooth_noise,
@@ -65,6 +64,7 @@ def make_lesion(
     template: HeadTemplate,
     deformation: Deformation,
     lattice: Lattice,
+    territories: ByteArray,
     depth: FloatArray,
     side: Literal["left", "right"],
     haemorrhage: bool,
@@ -77,6 +77,8 @@ def make_lesion(
         Source of chance.
     template, deformation, lattice
         The patient.
+    territories : ndarray of uint8
+        Arterial territories on the lattice.
     depth : ndarray of float32
         Distance inside the brain on the lattice, in mm.
     side : {"left", "right"}
@@ -84,7 +86,6 @@ def make_lesion(
     haemorrhage : bool
         Whether blood leaks into the core.
     """
-    territories = territories_on(template, deformation, lattice.affine, lattice.shape)
     mca = (territories == labels_of("MCA", side)) & (depth > 0)
     allowed = np.minimum(_edge(mca), -_edge(_ventricles(template, deformation, lattice)))
     volume = np.exp(rng.uniform(*np.log(VOLUME_ML)))
@@ -98,7 +99,7 @@ def make_lesion(
         largest = 1 + int(np.argmax(np.bincount(pieces.ravel())[1:]))
         level = np.where((pieces == largest) | (level <= 0), level, np.float32(-1))
     infarct: FloatArray = level.astype(np.float32)
-    bleed = _bleed(rng, infarct) if haemorrhage else None
+    bleed = _bleed(rng, lattice, infarct) if haemorrhage else None
     return Lesion(infarct, bleed)
 
 
@@ -110,10 +111,7 @@ def _branch(
     sign = 1.0 if side == "right" else -1.0
     middle = (np.array(centre) + rng.normal(0, 4, 3)) * (sign, 1, 1)
     core = deformation.to_patient(middle[None])[0]
-    scaled = (apply_affine(lattice.affine, np.indices(lattice.shape).reshape(3, -1).T) - core) / (
-        np.array(radii) * rng.uniform(0.85, 1.15, 3)
-    )
-    distance = np.linalg.norm(scaled, axis=1).reshape(lattice.shape)
+    distance = lattice.distance(core, np.array(radii) * rng.uniform(0.85, 1.15, 3))
     ragged = 0.16 * smooth_noise(rng, lattice.shape, 3.5) + 0.06 * smooth_noise(
         rng, lattice.shape, 1.5
     )
@@ -121,12 +119,10 @@ def _branch(
     return score
 
 
-def _bleed(rng: np.random.Generator, infarct: FloatArray) -> FloatArray:
+def _bleed(rng: np.random.Generator, lattice: Lattice, infarct: FloatArray) -> FloatArray:
     """Confluent petechiae around a point deep in the core."""
-    deep = np.argwhere(infarct > np.quantile(infarct[infarct > 0], 0.7))
-    middle = deep[rng.integers(len(deep))]
-    offset = (np.indices(infarct.shape).reshape(3, -1).T - middle) * SPACING_MM
-    distance = np.linalg.norm(offset / rng.uniform(0.8, 1.3, 3), axis=1).reshape(infarct.shape)
+    deep = lattice.points[(infarct > np.quantile(infarct[infarct > 0], 0.7)).ravel()]
+    distance = lattice.distance(deep[rng.integers(len(deep))], rng.uniform(0.8, 1.3, 3))
     score = 4.0 * smooth_noise(rng, infarct.shape, 1.2) - distance
     inside = infarct > 0.5
     wanted = max(1, int(rng.uniform(*BLEED_SHARE) * inside.sum()))

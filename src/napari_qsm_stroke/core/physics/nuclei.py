@@ -1,7 +1,8 @@
 """Deep grey nuclei: where they lie in template space and what iron makes of them.
 
 Susceptibilities follow the head phantom of the second reconstruction challenge (Marques et al.,
-Magn Reson Med 2021;86:526, doi:10.1002/mrm.28716), with the subthalamic nucleus as bright as the
+Magn Reson Med 2021;86:526, doi:10.1002/mrm.28716), raised in caudate nucleus and putamen to the
+age of stroke patients, with the subthalamic nucleus as bright as the
 substantia nigra (Deistung et al., NeuroImage 2013;65:299, doi:10.1016/j.neuroimage.2012.09.055).
 Positions are those of the ICBM template, rounded to the millimetre.
 """
@@ -37,11 +38,11 @@ class Ellipsoid:
 
 
 NUCLEI = (
-    Ellipsoid("caudate", (11, 17, 0), (4.5, 7, 7), (0, 0, 0), 0.044),
-    Ellipsoid("caudate", (13, 12, 10), (4, 8, 6), (-30, 0, -10), 0.044),
-    Ellipsoid("caudate", (14, -1, 18), (3, 9, 4.5), (-10, 0, -10), 0.044),
-    Ellipsoid("caudate", (18, -17, 20), (2.5, 8, 3), (15, 0, -15), 0.044),
-    Ellipsoid("putamen", (26, 6, 1), (4.6, 15, 9), (0, 0, 16), 0.038),
+    Ellipsoid("caudate", (11, 17, 0), (4.5, 7, 7), (0, 0, 0), 0.056),
+    Ellipsoid("caudate", (13, 12, 10), (4, 8, 6), (-30, 0, -10), 0.056),
+    Ellipsoid("caudate", (14, -1, 18), (3, 9, 4.5), (-10, 0, -10), 0.056),
+    Ellipsoid("caudate", (18, -17, 20), (2.5, 8, 3), (15, 0, -15), 0.056),
+    Ellipsoid("putamen", (26, 6, 1), (4.6, 15, 9), (0, 0, 16), 0.066),
     Ellipsoid("pallidum", (19, -3, -1), (3.8, 9, 5.5), (0, 15, 22), 0.131),
     Ellipsoid("thalamus", (11, -18, 8), (7.5, 13, 7.5), (-15, 0, 25), 0.020),
     Ellipsoid("pulvinar", (15, -28, 6), (6, 5, 5), (0, 0, 0), 0.035),

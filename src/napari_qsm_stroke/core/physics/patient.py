@@ -14,7 +14,8 @@ from napari_qsm_stroke.core.physics.deformation import (
     random_deformation,
 )
 from napari_qsm_stroke.core.physics.head import make_lattice, make_surroundings
-from napari_qsm_stroke.core.physics.lesion import make_lesion
+from napari_qsm_stroke.core.physics.lesion import make_lesion, territories_on
+from napari_qsm_stroke.core.physics.veins import Host
 from napari_qsm_stroke.core.physics.vessels import Vessels, make_vessels
 
 if TYPE_CHECKING:
@@ -70,13 +71,13 @@ def make_patient(
     deformation = random_deformation(shape_rng, (low + high) / 2, (high - low) / 2)
     lattice = make_lattice(template, deformation)
     around = make_surroundings(head_rng, template, deformation, lattice)
+    territories = territories_on(template, deformation, lattice.affine, lattice.shape)
     lesion = make_lesion(
-        lesion_rng, template, deformation, lattice, around.depth, side, haemorrhage
+        lesion_rng, template, deformation, lattice, territories, around.depth, side, haemorrhage
     )
     courses, blood, sinuses = vessel_rngs
-    vessels = make_vessels(
-        (courses, blood, sinuses), template, deformation, around, lesion, side, core_ratio
-    )
+    host = Host(template, deformation, around, territories, lesion, side)
+    vessels = make_vessels((courses, blood, sinuses), host, core_ratio)
     anatomy = make_anatomy(head_rng, template, deformation, around, lesion)
     brain = lattice.points[(around.depth > 0).ravel()]
     return Patient(anatomy, vessels, deformation, brain, side)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm_stroke.core.physics.deformation import Deformation, sample_points
+from napari_qsm_stroke.core.physics.head import SPACING_MM
 from napari_qsm_stroke.core.physics.veins import as_tubes, smooth_course
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def _outside(
     course: NDArray[np.float64], radius: NDArray[np.float64], around: Surroundings
 ) -> NDArray[np.float64]:
     """Move a course along the hull's gradient until it lies just outside the brain."""
-    gradient = np.array(np.gradient(around.hull, float(around.lattice.affine[0, 0])))
-    stack = np.concatenate([around.hull[None], gradient]).astype(np.float32)
+    gradient = np.gradient(around.hull, SPACING_MM)
+    stack = np.stack([around.hull, *gradient], axis=3).astype(np.float32)
     for _ in range(12):
         values = sample_points(stack, around.lattice.affine, course)
         short = 0.8 * radius + 0.3 - values[:, 0]

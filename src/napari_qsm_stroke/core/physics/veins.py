@@ -19,7 +19,8 @@ from napari_qsm_stroke.core.physics.deformation import (
     sample_grid,
     sample_points,
 )
-from napari_qsm_stroke.core.physics.lesion import labels_of, territories_on
+from napari_qsm_stroke.core.physics.head import SPACING_MM
+from napari_qsm_stroke.core.physics.lesion import labels_of
 from napari_qsm_stroke.core.physics.tubes import Tubes
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.physics.head import Lattice, Surroundings
     from napari_qsm_stroke.core.physics.lesion import Lesion
     from napari_qsm_stroke.core.physics.template import HeadTemplate
-    from napari_qsm_stroke.core.quantities import FloatArray
+    from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 STEP_MM = 0.75
 CORTICAL_PER_SIDE = {"MCA": 120, "ACA": 14, "PCA": 12, "VB": 8}
@@ -48,35 +49,49 @@ DEEP = (
 
 
 @dataclass(frozen=True, eq=False)
-class Guide:
-    """What steers a vein, on the lattice of the patient."""
+class Host:
+    """The patient that veins grow in."""
 
-    lattice: Lattice
-    depth: FloatArray
+    template: HeadTemplate
+    deformation: Deformation
+    around: Surroundings
+    territories: ByteArray
+    """On the lattice."""
+    lesion: Lesion
+    side: str
+
+
+@dataclass(frozen=True, eq=False)
+class Guide:
+    """What steers a vein, on the lattice of the patient.
+
+    ``maps`` holds the depth in the brain (mm), its gradient, the gradient of the tissue's
+    brightness, and the part that is white matter; shape (X, Y, Z, 8).
+    """
+
+    affine: NDArray[np.float64]
     maps: FloatArray
-    """Gradient of the depth and gradient of the tissue's brightness, shape (6, X, Y, Z)."""
 
     def depth_at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance inside the brain in mm."""
-        return sample_points(self.depth[None], self.lattice.affine, points)[:, 0]
+        return sample_points(self.maps[..., :1], self.affine, points)[:, 0]
 
     def steer(self, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        """Directions inwards and towards white matter, each of length about 1."""
-        values = sample_points(self.maps, self.lattice.affine, points)
-        return values[:, :3], values[:, 3:]
+        """Depth in mm, and directions inwards and towards white matter of length about 1."""
+        values = sample_points(self.maps, self.affine, points)
+        return values[:, 0], values[:, 1:4], values[:, 4:7]
 
 
-def make_guide(template: HeadTemplate, deformation: Deformation, around: Surroundings) -> Guide:
+def make_guide(host: Host) -> Guide:
     """Prepare the maps that steer the veins of a patient."""
-    lattice = around.lattice
-    stack, place = padded((template.wm, template.gm), template.affine)
-    wm, gm = sample_grid(stack, place, lattice.affine, lattice.shape, deformation)
-    bright = ndimage.gaussian_filter(wm + np.float32(0.5) * gm, 0.7)
-    smooth = ndimage.gaussian_filter(around.depth, 1.0)
-    spacing = float(lattice.affine[0, 0])
-    inward = np.stack(np.gradient(smooth, spacing))
-    white = np.stack(np.gradient(bright, spacing)) * 4.0
-    return Guide(lattice, around.depth, np.concatenate([inward, white]).astype(np.float32))
+    lattice, depth = host.around.lattice, host.around.depth
+    stack, place = padded((host.template.wm, host.template.gm), host.template.affine)
+    wm, gm = sample_grid(stack, place, lattice.affine, lattice.shape, host.deformation)
+    bright = ndimage.gaussian_filter(4 * wm + 2 * gm, 0.7)
+    inward = np.gradient(ndimage.gaussian_filter(depth, 1.0), SPACING_MM)
+    white = np.gradient(bright, SPACING_MM)
+    maps = np.stack([depth, *inward, *white, wm], axis=3).astype(np.float32)
+    return Guide(lattice.affine, maps)
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -87,33 +102,26 @@ def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def cortical_seeds(
-    rng: np.random.Generator,
-    template: HeadTemplate,
-    deformation: Deformation,
-    lesion: Lesion,
-    guide: Guide,
-) -> NDArray[np.float64]:
+def cortical_seeds(rng: np.random.Generator, host: Host, guide: Guide) -> NDArray[np.float64]:
     """Points in the sulci where cortical veins begin, as dense on the left as on the right.
 
     The core gets at least 20; whatever is added there is added at the mirrored place too, so that
     no side has more veins than the other.
     """
-    lattice = guide.lattice
-    labels = territories_on(template, deformation, lattice.affine, lattice.shape)
-    cortex = (guide.depth > 4) & (guide.depth < 20)
-    stack, place = padded((template.wm,), template.affine)
-    white = sample_grid(stack, place, lattice.affine, lattice.shape, deformation)[0]
-    cortex &= white < 0.45
+    lattice = host.around.lattice
+    depth = host.around.depth
+    cortex = (depth > 4) & (depth < 20) & (guide.maps[..., 7] < 0.45)
     seeds = []
     for artery, count in CORTICAL_PER_SIDE.items():
-        right = _spread(rng, lattice, cortex & (labels == labels_of(artery, "right")), count)
-        seeds += [right, mirrored(rng, right, deformation)]
-    core = cortex & (lesion.infarct > 0)
-    inside = sum(int((_level(lesion, guide, s) > 0).sum()) for s in seeds)
+        here = cortex & (host.territories == labels_of(artery, "right"))
+        right = _spread(rng, lattice, here, count)
+        seeds += [right, mirrored(rng, right, host.deformation)]
+    core = cortex & (host.lesion.infarct > 0)
+    level = sample_points(host.lesion.infarct[..., None], lattice.affine, np.concatenate(seeds))
+    inside = int((level > 0).sum())
     if inside < LEAST_IN_CORE and core.any():
         extra = _spread(rng, lattice, core, LEAST_IN_CORE - inside)
-        seeds += [extra, mirrored(rng, extra, deformation)]
+        seeds += [extra, mirrored(rng, extra, host.deformation)]
     found = np.concatenate(seeds)
     return found[guide.depth_at(found) > 3]
 
@@ -126,10 +134,6 @@ def mirrored(
     return deformation.to_patient(there + rng.normal(0, 2.0, there.shape))
 
 
-def _level(lesion: Lesion, guide: Guide, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return sample_points(lesion.infarct[None], guide.lattice.affine, points)[:, 0]
-
-
 def _spread(
     rng: np.random.Generator, lattice: Lattice, mask: NDArray[np.bool_], count: int
 ) -> NDArray[np.float64]:
@@ -137,6 +141,7 @@ def _spread(
     candidates = lattice.points[mask.ravel()]
     if not len(candidates) or count < 1:
         return np.empty((0, 3))
+    candidates = rng.permutation(candidates)[:4000]
     chosen = [candidates[rng.integers(len(candidates))]]
     nearest = np.full(len(candidates), np.inf)
     for _ in range(count - 1):
@@ -164,11 +169,10 @@ def cortical_courses(
     course[0] = point
     for step in range(1, steps + 1):
         done = np.minimum(step * STEP_MM / length, 1)
-        depth = guide.depth_at(point)
-        inward, white = guide.steer(point)
+        depth, inward, white = guide.steer(point)
         wanted = np.where(penetrating, first + 12 * done, first + (last - first) * done)
         off = np.clip((wanted - depth) / 3, -1, 1)
-        swerve = 0.8 * swerve + 0.6 * rng.normal(0, 0.5, (count, 3))
+        swerve = 0.85 * swerve + 0.2 * rng.normal(size=(count, 3))
         pull = (
             0.5 * unit(goals - point)
             + 0.8 * off[:, None] * inward
@@ -188,16 +192,14 @@ def _goals(
 ) -> NDArray[np.float64]:
     """Where each vein drains to: the sagittal sinus above, the Sylvian vein or the transverse."""
     there = deformation.to_template(seeds)
-    sign = np.sign(there[:, 0])
-    goal = np.stack(
-        [4 * sign, there[:, 1] + rng.normal(8, 8, len(seeds)), np.full(len(seeds), 85.0)], 1
-    )
-    low = there[:, 2] < rng.normal(15, 8, len(seeds))
-    front = there[:, 1] > -25
-    sylvian = np.stack([44 * sign, np.full(len(seeds), 2.0), np.full(len(seeds), -6.0)], 1)
-    transverse = np.stack([52 * sign, np.full(len(seeds), -62.0), np.full(len(seeds), -26.0)], 1)
-    goal = np.where((low & front)[:, None], sylvian, goal)
-    goal = np.where((low & ~front)[:, None], transverse, goal)
+    x, y, z = there.T
+    sign, count = np.sign(x), len(seeds)
+    along = rng.normal(0, 8, count)
+    above = np.stack([4 * sign, y + 8 + along, np.full(count, 85.0)], 1)
+    sylvian = np.stack([56 * sign, np.clip(y + along, -35, 15), -6 - 0.25 * (y + along)], 1)
+    below = np.stack([52 * sign, np.clip(y + along, -85, -40), np.full(count, -26.0)], 1)
+    low = z < rng.normal(18, 8, count)
+    goal = np.where(low[:, None], np.where((y > -30)[:, None], sylvian, below), above)
     return deformation.to_patient(goal)
 
 

@@ -14,8 +14,9 @@ from napari_qsm_stroke.core.physics.blood import (
     susceptibility_of_blood,
     vein_extraction,
 )
-from napari_qsm_stroke.core.physics.deformation import Deformation, sample_points
-from napari_qsm_stroke.core.physics.lesion import labels_of, territories_on
+from napari_qsm_stroke.core.physics.deformation import sample_points
+from napari_qsm_stroke.core.physics.head import SPACING_MM
+from napari_qsm_stroke.core.physics.lesion import labels_of
 from napari_qsm_stroke.core.physics.sinuses import make_sinuses
 from napari_qsm_stroke.core.physics.tubes import Tubes, paint
 from napari_qsm_stroke.core.physics.veins import (
@@ -33,9 +34,7 @@ from napari_qsm_stroke.core.physics.veins import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_qsm_stroke.core.physics.head import Lattice, Surroundings
-    from napari_qsm_stroke.core.physics.lesion import Lesion
-    from napari_qsm_stroke.core.physics.template import HeadTemplate
+    from napari_qsm_stroke.core.physics.veins import Host
     from napari_qsm_stroke.core.quantities import FloatArray
 
 DEEP_RADIUS_MM = (0.7, 1.2)
@@ -72,11 +71,7 @@ VEIN_R2STAR = float(r2star_of_blood(np.array(EXTRACTION)))
 
 def make_vessels(
     rngs: tuple[np.random.Generator, np.random.Generator, np.random.Generator],
-    template: HeadTemplate,
-    deformation: Deformation,
-    around: Surroundings,
-    lesion: Lesion,
-    side: str,
+    host: Host,
     core_ratio: float,
 ) -> Vessels:
     """Grow the vessels of a patient.
@@ -86,22 +81,20 @@ def make_vessels(
     rngs : tuple of numpy.random.Generator
         Sources of chance for courses, blood and sinuses: a changed oxygenation leaves the courses
         as they are.
-    template, deformation, around, lesion
+    host : Host
         The patient.
-    side : {"left", "right"}
-        Of the stroke.
     core_ratio : float
         Susceptibility of veins in the core over that of the other side.
     """
     courses_rng, blood_rng, sinus_rng = rngs
-    guide = make_guide(template, deformation, around)
-    seeds = cortical_seeds(courses_rng, template, deformation, lesion, guide)
-    cortical = cortical_courses(courses_rng, seeds, deformation, guide)
-    fine = medullary_courses(courses_rng, deformation)
-    deep = deep_courses(courses_rng, deformation)
+    guide = make_guide(host)
+    seeds = cortical_seeds(courses_rng, host, guide)
+    cortical = cortical_courses(courses_rng, seeds, host.deformation, guide)
+    fine = medullary_courses(courses_rng, host.deformation)
+    deep = deep_courses(courses_rng, host.deformation)
     courses = cortical + fine + deep
     bare = as_tubes(courses, [np.ones(len(c)) for c in courses])
-    regions = _regions(bare.middle, template, deformation, around.lattice, lesion, side)
+    regions = _regions(bare.middle, host)
     length = np.zeros((len(courses), len(REGIONS)))
     np.add.at(length, (bare.vessel, regions), bare.length)
     radii = [
@@ -114,27 +107,20 @@ def make_vessels(
     inside = guide.depth_at(veins.middle) > veins.radius
     veins, regions = veins.select(inside), regions[inside]
     extraction = vein_extraction(blood_rng, veins, regions, core_ratio)
-    sinuses = make_sinuses(sinus_rng, deformation, around)
+    sinuses = make_sinuses(sinus_rng, host.deformation, host.around)
     return Vessels(veins, regions, extraction, sinuses)
 
 
-def _regions(
-    points: NDArray[np.float64],
-    template: HeadTemplate,
-    deformation: Deformation,
-    lattice: Lattice,
-    lesion: Lesion,
-    side: str,
-) -> NDArray[np.int64]:
+def _regions(points: NDArray[np.float64], host: Host) -> NDArray[np.int64]:
     """Index into ``REGIONS`` of points in mm."""
-    other = "left" if side == "right" else "right"
-    labels = territories_on(template, deformation, lattice.affine, lattice.shape)
-    index = np.linalg.solve(lattice.affine[:3, :3], (points - lattice.affine[:3, 3]).T)
-    i, j, k = np.clip(np.rint(index).astype(int).T, 0, np.array(lattice.shape) - 1).T
-    there = labels[i, j, k]
+    other = "left" if host.side == "right" else "right"
+    lattice = host.around.lattice
+    index = np.rint((points - lattice.affine[:3, 3]) / SPACING_MM).astype(int)
+    i, j, k = np.clip(index, 0, np.array(lattice.shape) - 1).T
+    there = host.territories[i, j, k]
     region = np.zeros(len(points), np.int64)
-    region[there == labels_of("MCA", side)] = REGIONS.index("ipsilateral_mca")
+    region[there == labels_of("MCA", host.side)] = REGIONS.index("ipsilateral_mca")
     region[there == labels_of("MCA", other)] = REGIONS.index("contralateral_mca")
-    core = sample_points(lesion.infarct[None], lattice.affine, points)[:, 0] > 0
+    core = sample_points(host.lesion.infarct[..., None], lattice.affine, points)[:, 0] > 0
     region[core] = REGIONS.index("infarct_core")
     return region
