@@ -9,6 +9,7 @@ from annotated_types import Interval
 from scipy import ndimage
 
 from napari_qsm_stroke.core.masks.morphology import Bools, Size, close, components, fill_holes
+from napari_qsm_stroke.core.masks.smoothing import smooth_inside
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import Adc, Brain, Dwi, Infarct, Territories, VoxelSize
@@ -124,14 +125,6 @@ def _mirror(sides: ByteArray, voxel_size: Size) -> NDArray[np.float64]:
     return np.asarray(place / size[:, :, None, None])
 
 
-def _smooth_inside(image: FloatArray, inside: Bools, sigma: float, size: Size) -> FloatArray:
-    weight = inside.astype(np.float32)
-    blur = [sigma / v for v in size]
-    near = ndimage.gaussian_filter(weight, blur, truncate=3)
-    smooth = ndimage.gaussian_filter(np.where(inside, image, 0), blur, truncate=3)
-    return np.where(inside, smooth / np.maximum(near, 1e-3), 0).astype(np.float32)
-
-
 def _robust(values: FloatArray, inside: Bools) -> FloatArray:
     """Deviation from the median in robust standard deviations."""
     middle = np.median(values[inside])
@@ -148,8 +141,8 @@ def _deviation_from_mirror(
     mirror_sigma: float,
 ) -> FloatArray:
     """Log ratio of an image to its mirror image, in robust standard deviations."""
-    own = _smooth_inside(image, inside, sigma, size)
-    other = _smooth_inside(image, inside, mirror_sigma, size)
+    own = smooth_inside(image, inside, sigma, size)
+    other = np.where(inside, smooth_inside(image, inside, mirror_sigma, size), 0)
     other = ndimage.map_coordinates(other, mirror, order=1, mode="constant")
     both = inside & (own > 0) & (other > 0)
     floor = 0.1 * np.median(own[inside])
@@ -168,7 +161,7 @@ def _excess(
     mirror_sigma: float,
 ) -> FloatArray:
     """The smaller of the deviations from the brain and from the mirror place."""
-    brightness = _robust(_smooth_inside(dwi, inside, sigma, size), inside)
+    brightness = _robust(smooth_inside(dwi, inside, sigma, size), inside)
     asymmetry = _deviation_from_mirror(dwi, inside, mirror, size, sigma, mirror_sigma)
     return np.minimum(brightness, asymmetry)
 

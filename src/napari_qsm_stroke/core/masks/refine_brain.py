@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval
@@ -10,7 +10,6 @@ from scipy import ndimage
 
 from napari_qsm_stroke.core.masks.morphology import (
     Bools,
-    Size,
     close,
     depth,
     dilate,
@@ -18,12 +17,10 @@ from napari_qsm_stroke.core.masks.morphology import (
     fill_holes,
     largest,
 )
+from napari_qsm_stroke.core.masks.smoothing import smooth_inside
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import Brain, PhaseQuality, VoxelSize
-
-if TYPE_CHECKING:
-    from napari_qsm_stroke.core.quantities import FloatArray
 
 REFERENCE_DEPTH_MM = 10.0
 
@@ -84,7 +81,7 @@ def refine_brain(
     inside = whole[box]
     inward = depth(inside, voxel_size)
     progress(0.3, "phase quality")
-    quality = _smooth_inside(np.nan_to_num(phase_quality[box]), inside, smoothing, voxel_size)
+    quality = smooth_inside(np.nan_to_num(phase_quality[box]), inside, smoothing, voxel_size)
     core = inward > min(REFERENCE_DEPTH_MM, 0.5 * float(inward.max()))
     poor = inside & (quality < level * np.median(quality[core])) & (inward <= reach)
     progress(0.5, "cutting the rim")
@@ -102,15 +99,6 @@ def refine_brain(
 def _box(mask: Bools) -> tuple[slice, slice, slice]:
     x, y, z = ndimage.find_objects(mask.astype(np.int8))[0]
     return (x, y, z)
-
-
-def _smooth_inside(image: FloatArray, mask: Bools, sigma: float, voxel_size: Size) -> FloatArray:
-    """Smoothing that takes nothing from outside the mask."""
-    weight = mask.astype(np.float32)
-    blur = [sigma / v for v in voxel_size]
-    near = ndimage.gaussian_filter(weight, blur, truncate=3)
-    smooth = ndimage.gaussian_filter(image * weight, blur, truncate=3)
-    return np.asarray(smooth / np.maximum(near, 1e-6), dtype=np.float32)
 
 
 def _touching(mask: Bools, other: Bools) -> Bools:

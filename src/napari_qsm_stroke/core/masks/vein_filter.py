@@ -1,0 +1,156 @@
+"""Veins in a susceptibility map, by shape and local contrast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from annotated_types import Interval
+from scipy import ndimage
+
+from napari_qsm_stroke.core.masks.morphology import Bools, Size, dilate, without_small_parts
+from napari_qsm_stroke.core.masks.smoothing import extended, smooth
+from napari_qsm_stroke.core.method import Unit, method
+from napari_qsm_stroke.core.numerics.rank import ball_maximum, opening
+from napari_qsm_stroke.core.numerics.tubes import tube_response
+from napari_qsm_stroke.core.progress import Progress, part, silent, steps
+from napari_qsm_stroke.core.quantities import FieldMask, Susceptibility, Veins, VoxelSize
+
+if TYPE_CHECKING:
+    from napari_qsm_stroke.core.quantities import FloatArray
+
+TEXTURE_QUANTILES = (0.5, 0.75)
+
+
+@method(cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195"))
+def vein_filter(
+    susceptibility: Susceptibility,
+    field_mask: FieldMask,
+    *,
+    voxel_size: VoxelSize,
+    progress: Progress = silent,
+    smallest_scale: Annotated[float, Interval(gt=0, le=3), Unit("mm")] = 0.5,
+    largest_scale: Annotated[float, Interval(gt=0, le=5), Unit("mm")] = 1.2,
+    widest_radius: Annotated[float, Interval(gt=0.5, le=10), Unit("mm")] = 2.5,
+    sensitivity: Annotated[float, Interval(gt=0, le=200)] = 20.0,
+    connection: Annotated[float, Interval(gt=0, le=1)] = 0.5,
+    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.3,
+    reach: Annotated[float, Interval(ge=0.5, le=10), Unit("mm")] = 2.5,
+    smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
+) -> Veins:
+    """Find bright tubes, however faint, and give them the width of their own contrast.
+
+    What is wider than a vein (nuclei, sinuses, haemorrhage, slow variation) is taken off by a
+    grey-value opening. Tubes are told by the second curvature at several scales, against the
+    texture of the same map: the ridges of the filter's response, nearly all of them texture, tell
+    how strong texture gets. Last, a voxel belongs to a vein where its contrast exceeds a fraction
+    of the largest contrast of the vein close by.
+
+    No value of susceptibility decides anything, and the width that a vein is given does not depend
+    on how strong it is: veins of low susceptibility come out like the others. A threshold on
+    susceptibility would keep the strongest of them only and hide the effect that is looked for.
+
+    Parameters
+    ----------
+    susceptibility : ndarray of float32, shape (X, Y, Z)
+        In ppm; any factor and any offset give the same veins.
+    field_mask : ndarray of uint8, shape (X, Y, Z)
+        Where the susceptibility is valid.
+    voxel_size : tuple of float
+        In mm.
+    progress : Progress
+        May raise ``Cancelled``.
+    smallest_scale, largest_scale : float
+        Range of the standard deviation of the smoothing, about the radius of the veins.
+    widest_radius : float
+        What a ball of this radius fits into is no vein.
+    sensitivity : float
+        How far above the median of the texture a tube must stand out, in differences between its
+        upper quartile and its median. Lower finds more.
+    connection : float
+        Fraction of that level down to which a tube is followed.
+    extent : float
+        Fraction of the largest contrast close by that still belongs to the vein.
+    reach : float
+        How close by.
+    smallest_part : float
+        Parts below this volume are dropped.
+
+    Returns
+    -------
+    ndarray of uint8, shape (X, Y, Z)
+
+    Notes
+    -----
+    Line filters on the eigenvalues of the Hessian: Sato et al., Med Image Anal 1998;2:143,
+    doi:10.1016/S1361-8415(98)80009-1; Frangi et al. 1998, doi:10.1007/BFb0056195.
+    """
+    inside = field_mask != 0
+    veins = np.zeros(inside.shape, np.uint8)
+    if not inside.any():
+        return veins
+    box = _box(inside)
+    chi, inside = np.nan_to_num(susceptibility[box]), inside[box]
+    contrast = _contrast(chi, inside, widest_radius, voxel_size)
+    progress(0.2, "tubes")
+    scales = _scales(smallest_scale, max(largest_scale, smallest_scale))
+    tubes = _tubes(contrast, inside, scales, sensitivity, voxel_size, part(progress, 0.2, 0.8))
+    found = _connected(tubes, inside, connection)
+    strongest = ball_maximum(np.where(found, contrast, 0), reach, voxel_size)
+    near = dilate(found, 1.01 * max(voxel_size), voxel_size) & inside
+    vein = near & (contrast > extent * strongest) & (strongest > 0)
+    veins[box] = without_small_parts(vein, smallest_part, voxel_size)
+    return veins
+
+
+def _box(mask: Bools) -> tuple[slice, slice, slice]:
+    """Box of the mask with a margin of two voxels, for the derivatives."""
+    x, y, z = (
+        slice(max(s.start - 2, 0), s.stop + 2)
+        for s in ndimage.find_objects(mask.astype(np.int8))[0]
+    )
+    return (x, y, z)
+
+
+def _contrast(chi: FloatArray, inside: Bools, radius: float, size: Size) -> FloatArray:
+    """Susceptibility above all that is wider than a vein; outside the mask it goes on smoothly."""
+    whole = extended(chi, inside, 2.0, size)
+    wide = opening(smooth(whole, 0.4 * min(size), size), radius, size)
+    return whole - smooth(wide, 1.0, size)
+
+
+def _scales(smallest: float, largest: float) -> list[float]:
+    count = int(np.ceil(np.log(largest / smallest) / np.log(1.6) - 1e-6)) + 1
+    return [float(s) for s in np.geomspace(smallest, largest, count)]
+
+
+def _tubes(
+    contrast: FloatArray,
+    inside: Bools,
+    scales: list[float],
+    sensitivity: float,
+    size: Size,
+    progress: Progress,
+) -> FloatArray:
+    """Largest response of all scales to bright tubes, over the level that texture stays below."""
+    mask = inside.astype(np.uint8)
+    largest = np.zeros(contrast.shape, np.float32)
+    for index in steps(len(scales), progress, "tubes"):
+        scale = scales[index]
+        bright, _ = tube_response(smooth(contrast, scale, size), mask, scale, size)
+        ridge = (bright > 0) & (bright >= ndimage.maximum_filter(bright, 3))
+        if not ridge.any():
+            continue
+        middle, upper = np.quantile(bright[ridge], TEXTURE_QUANTILES)
+        level = middle + sensitivity * (upper - middle)
+        np.maximum(largest, bright / np.float32(max(level, 1e-12)), out=largest)
+    return largest
+
+
+def _connected(tubes: FloatArray, inside: Bools, connection: float) -> Bools:
+    """All above the lower level that hang together with something above the upper one."""
+    labels, count = ndimage.label((tubes > connection) & inside, structure=np.ones((3, 3, 3)))
+    keep = np.zeros(count + 1, dtype=bool)
+    keep[labels[(tubes > 1) & inside]] = True
+    keep[0] = False
+    return np.asarray(keep[labels])
