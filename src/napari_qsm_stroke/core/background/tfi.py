@@ -39,8 +39,6 @@ SUPPORT_PENALTY = 0.002
 FIRST_STEPS = 12
 STEPS = 2
 EVERY = 2
-LEAST_WEIGHT = np.float32(1e-3)
-"""Of a brain voxel whose field is not known: its susceptibility is still sought."""
 STAGE = "Background"
 
 
@@ -108,7 +106,7 @@ def tfi(
     frame = Frame.around(brain, millimetres(margin, voxel_size))
     inside = frame.cut(brain) != 0
     noise = None if field_noise is None else frame.cut(field_noise, brain)
-    weight = np.where(inside, np.maximum(data_weight(inside, noise), LEAST_WEIGHT), np.float32(0))
+    weight = data_weight(inside, noise)
     total = frame.cut(total_field, brain)
     total[inside] -= np.median(total[inside])
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
@@ -120,7 +118,7 @@ def tfi(
     background = OutsideSources(weight, (~inside).astype(np.float32), dipole)
     background.improve(weight * total, FIRST_STEPS)
     local = np.where(inside, total - background.field, np.float32(0))
-    packed = local.astype(np.complex64)
+    packed = np.where(weight > 0, local, np.float32(0)).astype(np.complex64)
     gradient = np.zeros((3, *frame.shape), np.float32)
     dual, support, chi = (np.zeros(frame.shape, np.float32) for _ in range(3))
     for index in steps(max_iter, progress, STAGE):
@@ -134,7 +132,7 @@ def tfi(
             # the field block of the splitting: the background takes what the model leaves over
             background.improve(weight * (local - packed.imag - dual), STEPS)
             local = np.where(inside, total - background.field, np.float32(0))
-        descend(packed, gradient, dual, support, local, weight, step, limit, penalties)
+        descend(packed, gradient, dual, support, local, weight, inside, step, limit, penalties)
     progress(1.0, STAGE)
     return (
         frame.paste(local),

@@ -113,13 +113,15 @@ def descend(
     support: FloatArray,
     field: FloatArray,
     weight: FloatArray,
+    inside: NDArray[np.bool_],
     step: Step,
     limit: float,
     penalties: Penalties,
 ) -> None:
     """Make the next pair (model field, pull) in place of (susceptibility, its field).
 
-    ``weight`` is 0 outside the mask; ``support`` is the dual of being zero there.
+    ``weight`` is 0 where the field is not known; ``support`` is the dual of being zero outside
+    the mask.
     """
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
@@ -142,7 +144,7 @@ def descend(
                 )
                 pull = a * (along_x * hx + along_y * hy + along_z * hz)
                 w = weight[i, j, k]
-                if w > 0:
+                if inside[i, j, k]:
                     pull += c * packed[i, j, k].real
                 else:
                     outside = packed[i, j, k].real + support[i, j, k]
