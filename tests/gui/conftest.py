@@ -86,6 +86,7 @@ def head_case() -> Callable[..., Case]:
         veins[::4, ::3, :] = 1
         chi = rng.normal(0, 0.01, shape) + 0.2 * veins * (1 - 0.4 * infarct)
         echoes = rng.uniform(50, 100, (*shape, 2)).astype(np.float32)
+        phase = rng.uniform(-np.pi, np.pi, echoes.shape)
         made = {
             "susceptibility": Volume(chi.astype(np.float32), grid, "ppm"),
             "brain": Volume(np.ones(shape, np.uint8), grid),
@@ -95,7 +96,7 @@ def head_case() -> Callable[..., Case]:
         }
         raw = {
             "magnitude": Volume(echoes, grid, "a.u."),
-            "phase": Volume(echoes / 50 - 1.5, grid, "rad"),
+            "phase": Volume(phase.astype(np.float32), grid, "rad"),
         }
         digests = {name: volume.digest for name, volume in made.items()}
         case = Case(key, Acquisition((0.005, 0.010), 3.0), raw)
@@ -105,10 +106,8 @@ def head_case() -> Callable[..., Case]:
 
 
 @pytest.fixture
-def workspace(
-    make_napari_viewer: Callable[..., Any], qtbot: Any, request: pytest.FixtureRequest
-) -> Iterator[Callable[..., Any]]:
-    """Open a viewer with all docks; jobs are over when the test is."""
+def workspace(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Callable[..., Any]]:
+    """Open a window with all docks; jobs are over when the test is."""
     from napari_qsm_stroke.gui.app import open_workspace
     from napari_qsm_stroke.gui.workbench import workbench
 
@@ -117,11 +116,36 @@ def workspace(
     def make(show: bool = False) -> Any:
         viewer = make_napari_viewer(show=show)
         panels = open_workspace(viewer)
-        bench = workbench(viewer)
-        benches.append(bench)
-        return viewer, bench, panels
+        benches.append(workbench(viewer))
+        return viewer, benches[-1], panels
 
     yield make
+    _finish(benches, qtbot)
+
+
+@pytest.fixture
+def desk(qtbot: Any) -> Iterator[Callable[[], Any]]:
+    """Make all panels on a viewer without a window: all but the canvas, in a tenth of the time."""
+    from napari.components import ViewerModel
+
+    from napari_qsm_stroke.gui.app import PANELS
+    from napari_qsm_stroke.gui.workbench import workbench
+
+    benches = []
+
+    def make() -> Any:
+        viewer = ViewerModel()
+        panels = {panel.TITLE: panel(viewer) for panel in PANELS}
+        for panel in panels.values():
+            qtbot.addWidget(panel)
+        benches.append(workbench(viewer))
+        return viewer, benches[-1], panels
+
+    yield make
+    _finish(benches, qtbot)
+
+
+def _finish(benches: list[Any], qtbot: Any) -> None:
     for bench in benches:
         bench.jobs.cancel_all()
         qtbot.waitUntil(lambda b=bench: not b.jobs.running, timeout=20_000)

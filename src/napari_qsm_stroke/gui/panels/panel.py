@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QDockWidget,
     QFrame,
@@ -25,7 +25,7 @@ from napari_qsm_stroke.gui.workbench import workbench
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qtpy.QtGui import QHideEvent, QShowEvent
+    from qtpy.QtGui import QShowEvent
 
     from napari_qsm_stroke.gui.jobs import Job
 
@@ -58,6 +58,7 @@ class Panel(QWidget):
         self._closed = False
         self._watched = False
         self._job: Job | None = None
+        self._good: Callable[[Any], str] | None = None
         self.setMinimumWidth(MINIMUM_WIDTH)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -102,13 +103,13 @@ class Panel(QWidget):
 
     def follow(self, job: Job, good: Callable[[Any], str] | None = None) -> None:
         """Show the progress of a job, with its Cancel button, and how it ended."""
-        self._job = job
+        self._job, self._good = job, good
         self.say("")
         self.bar.setValue(0)
         self.stage.setText(f"{job.title} ...")
         self._show_progress(True)
         job.progressed.connect(self._progressed)
-        job.ended.connect(lambda outcome: self._ended(outcome, good))
+        job.ended.connect(self._ended)  # a method of this widget: cut when Qt deletes it
 
     def _progressed(self, fraction: float, stage: str) -> None:
         if self._closed or self._job is None:
@@ -116,8 +117,8 @@ class Panel(QWidget):
         self.bar.setValue(round(1000 * fraction))
         self.stage.setText(stage.replace("_", " "))
 
-    def _ended(self, outcome: Outcome, good: Callable[[Any], str] | None) -> None:
-        self._job = None
+    def _ended(self, outcome: Outcome) -> None:
+        self._job, good = None, self._good
         if self._closed:
             return
         self._show_progress(False)
@@ -194,14 +195,11 @@ class Panel(QWidget):
             if top is not self:
                 top.destroyed.connect(self.bench.jobs.close)
 
-    def hideEvent(self, event: QHideEvent) -> None:
-        """Find out whether the dock was closed: napari says so by taking the parent away."""
-        super().hideEvent(event)
-        QTimer.singleShot(0, self._check_closed)
-
-    def _check_closed(self) -> None:
-        if self.parentWidget() is None and not self.isVisible():
+    def event(self, event: QEvent) -> bool:
+        """Notice that the dock was closed: napari then takes the widget out of its parent."""
+        if event.type() == QEvent.Type.ParentChange and self.parentWidget() is None:
             self.close_down()
+        return bool(super().event(event))
 
     def close_down(self) -> None:
         """Stop what this panel does; it will not be shown again."""
