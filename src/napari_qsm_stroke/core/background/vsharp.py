@@ -54,7 +54,8 @@ def vsharp(
     max_radius : float
         Radius of the ball used deep in the brain.
     min_radius : float
-        Radius of the smallest ball; voxels nearer to the edge are lost.
+        Radius of the smallest ball, at least one voxel along each axis; voxels nearer to the edge
+        are lost.
     radius_step : float
         Difference between one radius and the next.
     threshold : float
@@ -78,7 +79,9 @@ def vsharp(
     field = frame.cut(total_field, brain)
     packed = field + np.complex64(1j) * frame.cut(brain, brain)
     spectrum = forward_packed(packed)
-    radii = np.arange(max_radius, min_radius - 1e-6, -radius_step)
+    # a ball within one slice has no neighbours in the others: no spherical mean
+    smallest = max(min_radius, *voxel_size)
+    radii = np.arange(max_radius, smallest - 1e-6, -radius_step)
     filtered = np.zeros(frame.shape, np.float32)
     known = np.zeros(frame.shape, bool)
     largest = None

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_qsm_stroke.core.numerics.distance import distance_to
+from napari_qsm_stroke.core.numerics.rank import ball_maximum, opening
+
+
+@pytest.mark.parametrize("filled", [0.5, 0.01, 0.0005])
+def test_distance_equals_scipy(filled):
+    mask = np.random.default_rng(3).random((21, 34, 17)) < filled
+    mask[5, 6, 7] = True
+    size = (0.9, 0.7, 1.6)
+    expected = ndimage.distance_transform_edt(~mask, sampling=size)
+    found = distance_to(mask, size)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_distance_to_nothing_is_far():
+    assert (distance_to(np.zeros((3, 4, 5)), (1, 1, 1)) == 1e6).all()
+
+
+def ball(radius, size):
+    reach = [int(radius / s) for s in size]
+    grid = np.mgrid[tuple(slice(-r, r + 1) for r in reach)]
+    return sum((g * s) ** 2 for g, s in zip(grid, size, strict=True)) <= radius**2
+
+
+def test_ball_maximum_and_opening_equal_scipy():
+    image = np.random.default_rng(4).normal(size=(14, 15, 9)).astype(np.float32)
+    size = (1.0, 0.8, 2.0)
+    print_ball = ball(2.1, size)
+    expected = ndimage.maximum_filter(image, footprint=print_ball, mode="constant", cval=-np.inf)
+    np.testing.assert_array_equal(ball_maximum(image, 2.1, size), expected)
+    inner = (slice(4, -4), slice(5, -5), slice(2, -2))
+    opened = ndimage.grey_opening(image, footprint=print_ball)
+    np.testing.assert_array_equal(opening(image, 2.1, size)[inner], opened[inner])

@@ -1,0 +1,108 @@
+"""The fused passes against the same steps written plainly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_qsm_stroke.core.numerics.total_variation import (
+    INSIDE,
+    costly_edges,
+    descend,
+    difference_power,
+    solve_spectrum,
+    step_duals,
+)
+from napari_qsm_stroke.core.physics.dipole import dipole_kernel
+
+STEP = (1.0, 0.9, 1.6)
+LIMITS = np.array([0.01, 0.05], np.float32)
+
+
+def forward_differences(x: np.ndarray) -> np.ndarray:
+    return np.stack([(np.roll(x, -1, a) - x) / STEP[a] for a in range(3)])
+
+
+def adjoint(p: np.ndarray) -> np.ndarray:
+    return sum((np.roll(p[a], 1, a) - p[a]) / STEP[a] for a in range(3))
+
+
+def tops(edges: np.ndarray) -> np.ndarray:
+    return np.stack([LIMITS[(edges >> a) & 1] for a in range(3)])
+
+
+@pytest.fixture
+def inside() -> np.ndarray:
+    return np.random.default_rng(20).random((6, 7, 8)) < 0.7
+
+
+@pytest.mark.parametrize("shape", [(8, 6, 10), (7, 9, 5), (8, 9, 6)])
+def test_spectrum_solves_both_volumes(shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(21)
+    field, divergence = rng.normal(size=(2, *shape))
+    d = dipole_kernel(shape, STEP, (0.3, -0.2, 0.93))
+    full = np.real(np.fft.fftn(np.fft.irfftn(d.astype(complex), shape, axes=(0, 1, 2))))
+    power = sum(
+        p.reshape([-1 if a == i else 1 for a in range(3)])
+        for i, p in enumerate(difference_power(shape, STEP))
+    )
+    bottom = 0.02 * power + 0.3 * full**2
+    bottom[0, 0, 0] = np.inf
+    chi = (0.02 * np.fft.fftn(divergence) + 0.3 * full * np.fft.fftn(field)) / bottom
+    spectrum = np.fft.fftn(field + 1j * divergence).astype(np.complex64)
+    solve_spectrum(spectrum, d, *difference_power(shape, STEP), 0.02, 0.3)
+    back = np.fft.ifftn(spectrum)
+    np.testing.assert_allclose(back.real, np.fft.ifftn(chi).real, atol=2e-4)
+    np.testing.assert_allclose(back.imag, np.fft.ifftn(full * chi).real, atol=2e-4)
+
+
+def test_edges_lie_between_two_voxels_of_the_mask(inside: np.ndarray) -> None:
+    edges = costly_edges(inside)
+    np.testing.assert_array_equal((edges & INSIDE) != 0, inside)
+    for axis in range(3):
+        np.testing.assert_array_equal((edges >> axis) & 1 != 0, inside & np.roll(inside, -1, axis))
+
+
+def test_duals_step_by_the_gradient(inside: np.ndarray) -> None:
+    rng = np.random.default_rng(22)
+    x, model, before = rng.normal(size=(3, *inside.shape)).astype(np.float32)
+    gradient = rng.normal(size=(3, *inside.shape)).astype(np.float32)
+    edges = costly_edges(inside)
+    top = tops(edges)
+    expected = forward_differences(x) + np.clip(gradient, -top, top)
+    kept = before.copy()
+    change, size = step_duals(
+        (x + 1j * model).astype(np.complex64), kept, gradient, edges, LIMITS, STEP
+    )
+    np.testing.assert_allclose(gradient, expected, atol=1e-5)
+    np.testing.assert_array_equal(kept, x)
+    assert change == pytest.approx(np.linalg.norm((x - before)[inside]), rel=1e-5)
+    assert size == pytest.approx(np.linalg.norm(x[inside]), rel=1e-5)
+
+
+def test_descent_shrinks_and_fits(inside: np.ndarray) -> None:
+    rng = np.random.default_rng(23)
+    x, model, dual, field = rng.normal(size=(4, *inside.shape)).astype(np.float32)
+    gradient = rng.normal(size=(3, *inside.shape)).astype(np.float32)
+    weight = (rng.random(inside.shape) * inside).astype(np.float32)
+    edges = costly_edges(inside)
+    top = tops(edges)
+    fitted = (weight * field + 0.3 * (model + dual)) / (weight + 0.3)
+    packed = (x + 1j * model).astype(np.complex64)
+    kept = dual.copy()
+    descend(packed, gradient, kept, field, weight, edges, LIMITS, STEP, 0.3)
+    np.testing.assert_allclose(kept, model + dual - fitted, atol=1e-5)
+    np.testing.assert_allclose(packed.real, 2 * fitted - model - dual, atol=1e-5)
+    shrunk = gradient - 2 * np.clip(gradient, -top, top)
+    np.testing.assert_allclose(packed.imag, adjoint(shrunk), atol=1e-4)
+
+
+def test_power_is_that_of_the_difference() -> None:
+    shape = (6, 7, 8)
+    x = np.random.default_rng(24).normal(size=shape)
+    power = sum(
+        p.reshape([-1 if a == i else 1 for a in range(3)])
+        for i, p in enumerate(difference_power(shape, STEP))
+    )
+    expected = adjoint(forward_differences(x))
+    np.testing.assert_allclose(np.fft.ifftn(power * np.fft.fftn(x)).real, expected, atol=1e-5)
