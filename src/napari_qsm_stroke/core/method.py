@@ -120,7 +120,7 @@ class Method:
     @property
     def stage(self) -> str:
         """Name of the package that the method lives in: ``inversion``, ``masks`` ..."""
-        return self.function.__module__.rsplit(".", 2)[-2]
+        return self.function.__module__.rpartition(".")[0].rpartition(".")[2]
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name.
