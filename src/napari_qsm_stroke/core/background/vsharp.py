@@ -20,6 +20,8 @@ from napari_qsm_stroke.core.progress import Progress, silent, steps
 from napari_qsm_stroke.core.quantities import Brain, FieldMask, LocalField, TotalField, VoxelSize
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 WHOLE = 0.9995
@@ -75,18 +77,18 @@ def vsharp(
     Schweser et al., NeuroImage 2011;54:2789, doi:10.1016/j.neuroimage.2010.10.070;
     Wu et al., Magn Reson Med 2012;67:137, doi:10.1002/mrm.23000.
     """
-    frame = Frame.around(brain, millimetres(max_radius, voxel_size))
+    box = Frame.around(brain).box
+    largest_fit = min((s.stop - s.start) * d / 2 for s, d in zip(box, voxel_size, strict=True))
+    radii = _radii(min(max_radius, largest_fit), min_radius, radius_step, voxel_size)
+    frame = Frame.around(brain, millimetres(max(radii, default=0.0), voxel_size))
     field = frame.cut(total_field, brain)
     packed = field + np.complex64(1j) * frame.cut(brain, brain)
     spectrum = forward_packed(packed)
-    # a ball within one slice has no neighbours in the others: no spherical mean
-    smallest = max(min_radius, *voxel_size)
-    radii = np.arange(max_radius, smallest - 1e-6, -radius_step)
     filtered = np.zeros(frame.shape, np.float32)
     known = np.zeros(frame.shape, bool)
     largest = None
     for index in steps(len(radii), progress, "V-SHARP"):
-        kernel = mean_value_kernel(frame.shape, float(radii[index]), voxel_size)
+        kernel = mean_value_kernel(frame.shape, radii[index], voxel_size)
         means = backward_packed(spectrum * _whole(kernel, frame.shape[2]))
         new = (means.imag > WHOLE) & ~known
         if new.any():
@@ -100,6 +102,15 @@ def vsharp(
     inverse[np.abs(1 - largest) <= threshold] = 0
     local = backward(forward(filtered) * inverse, frame.shape) * known
     return frame.paste(local), frame.paste(known.astype(np.uint8))
+
+
+def _radii(
+    largest: float, smallest: float, step: float, voxel_size: Sequence[float]
+) -> list[float]:
+    """Radii in mm from the largest down."""
+    # a ball within one slice has no neighbours in the others: no spherical mean
+    smallest = max(smallest, *voxel_size)
+    return [float(r) for r in np.arange(largest, smallest - 1e-6, -step)]
 
 
 def _whole(half: NDArray[np.float32], count: int) -> NDArray[np.float32]:

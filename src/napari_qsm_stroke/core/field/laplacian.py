@@ -40,8 +40,9 @@ def laplacian(
 ) -> tuple[UnwrappedPhase, PhaseQuality]:
     """Find the smooth phase whose differences are the wrapped differences, by one transform.
 
-    For a preview: where the phase of neighbours truly jumps, the error spreads over the brain
-    instead of staying a whole turn in place.
+    For a preview. Differences to voxels outside the brain are unknown and taken as zero, which
+    adds a function that is harmonic in the brain and goes with the background field. Where the
+    phase of neighbours truly jumps, the error spreads instead of staying a whole turn in place.
 
     Parameters
     ----------
