@@ -15,6 +15,7 @@ from napari_qsm_stroke.core.measure.regions import REGIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.core.progress import Progress
     from napari_qsm_stroke.pipeline.measure import Measurements
 
@@ -66,6 +67,13 @@ def output() -> Console:
         if console.is_terminal
         else Console(markup=False, highlight=False, width=WIDTH_OF_A_FILE)
     )
+
+
+def show_left_out(case: Case) -> None:
+    """Print the steps that were left out because of the data, and why."""
+    for record in case.history:
+        if record.action == "skip":
+            print(f"left out: {record.what}: {record.note}", file=sys.stderr)
 
 
 def show_measurements(measurements: Measurements) -> None:

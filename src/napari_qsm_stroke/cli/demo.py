@@ -40,7 +40,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Simulate, write raw data, run on what was written, write results, open napari."""
-    from napari_qsm_stroke.cli.console import show_measurements, shown
+    from napari_qsm_stroke.cli.console import show_left_out, show_measurements, shown
     from napari_qsm_stroke.cohort.export import export
     from napari_qsm_stroke.cohort.participant import Plan, describe, reconstruct
     from napari_qsm_stroke.core.progress import part
@@ -62,6 +62,7 @@ def execute(arguments: argparse.Namespace) -> int:
         progress(0.95, "writing files")
         job = describe(source, Plan()).timed(time.monotonic() - started)
         files = export(case, measurements, results, job)
+    show_left_out(case)
     show_measurements(measurements)
     print(f"Simulated: core veins at {truth.core_ratio:g} of the contralateral ones.")
     report = next((f for f in files if f.name.endswith("_report.html")), results)

@@ -64,7 +64,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Load, run, measure, write."""
-    from napari_qsm_stroke.cli.console import show_measurements, shown
+    from napari_qsm_stroke.cli.console import show_left_out, show_measurements, shown
     from napari_qsm_stroke.cohort.export import export
     from napari_qsm_stroke.cohort.participant import Plan, describe, reconstruct
     from napari_qsm_stroke.core.progress import part
@@ -97,6 +97,7 @@ def execute(arguments: argparse.Namespace) -> int:
         case, measurements = reconstruct(case, plan, part(progress, 0.05, 0.95), store)
         progress(0.95, "writing files")
         written = export(case, measurements, arguments.out, job.timed(time.monotonic() - started))
+    show_left_out(case)
     show_measurements(measurements)
     print(f"{len(written)} files in {arguments.out}")
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from napari_qsm_stroke.case.provenance import Record
 from napari_qsm_stroke.core.method import get_method
 from napari_qsm_stroke.core.progress import Progress, part, silent
+from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline.apply import Store, apply, missing
 from napari_qsm_stroke.pipeline.discovery import methods
 from napari_qsm_stroke.pipeline.recipe import Recipe
@@ -22,7 +23,8 @@ def run(
 
     What an earlier run made is dropped first: nothing of it can slip into the numbers of this one.
     A step whose outputs were all given by the user is left out, and so is an optional step that
-    lacks an input; the history says so.
+    lacks an input or finds that these data do not allow it (a crop fits no template); the history
+    says so.
 
     Parameters
     ----------
@@ -57,6 +59,11 @@ def run(
             case = case.with_maps(Record("skip", step.method, note=note), {})
             continue
         here = part(progress, index / count, (index + 1) / count)
-        case = apply(case, step.method, step.parameters, here, store)
+        try:
+            case = apply(case, step.method, step.parameters, here, store)
+        except InputError as error:
+            if not step.optional:
+                raise
+            case = case.with_maps(Record("skip", step.method, note=str(error)), {})
     progress(1.0, "done")
     return case
