@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.physics.template import HeadTemplate
     from napari_qsm_stroke.core.quantities import FloatArray
 
+NEAR_MM = 8.0
+"""No brain lies farther than this from the smooth sac that holds it."""
 TISSUES = ("white", "grey", "fluid", "nucleus", "bone", "soft")
 
 
@@ -69,11 +71,11 @@ class Anatomy:
 
     def on(self, affine: NDArray[np.float64], shape: tuple[int, int, int]) -> Tissue:
         """Tissues on a grid of the patient's space."""
-        gm, wm, brain, nucleus, iron = sample_grid(
-            self.inside, self.place, affine, shape, self.deformation
-        )
         hull, skull, skin, cavity, infarct, bleed, texture = sample_grid(
             self.around, self.lattice, affine, shape
+        )
+        gm, wm, brain, nucleus, iron = sample_grid(
+            self.inside, self.place, affine, shape, self.deformation, where=hull < NEAR_MM
         )
         width = np.float32(np.linalg.norm(affine[:3, 0]))
         brain = np.clip(brain * 2 - 0.5, 0, 1)

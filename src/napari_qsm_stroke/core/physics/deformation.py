@@ -158,6 +158,7 @@ def sample_grid(
     shape: tuple[int, int, int],
     through: Deformation | None = None,
     nearest: bool = False,
+    where: NDArray[np.bool_] | None = None,
 ) -> FloatArray:
     """Values of each volume of a stack at every voxel of a grid.
 
@@ -175,6 +176,8 @@ def sample_grid(
         Where the stack lies in template space.
     nearest : bool
         Take the nearest voxel instead of the trilinear value.
+    where : ndarray of bool, optional
+        Voxels to sample; all others get 0.
 
     Returns
     -------
@@ -187,17 +190,27 @@ def sample_grid(
         displacement, lattice = through.displacement, inverse_affine(through.lattice)
     out = np.empty((stack.shape[3], *shape), np.float32)
     inverse, grid, lattice = (np.ascontiguousarray(a) for a in (inverse, grid, lattice))
-    _sample(np.ascontiguousarray(stack), inverse, grid, displacement, lattice, nearest, out)
+    chosen = np.ones((1, 1, 1), np.bool_) if where is None else where
+    data = np.ascontiguousarray(stack)
+    _sample(data, inverse, grid, displacement, lattice, nearest, chosen, out)
     return out
 
 
 @kernel(parallel=True, fastmath=True)
 def _sample(
-    stack: Any, inverse: Any, grid: Any, displacement: Any, lattice: Any, nearest: Any, out: Any
+    stack: Any,
+    inverse: Any,
+    grid: Any,
+    displacement: Any,
+    lattice: Any,
+    nearest: Any,
+    chosen: Any,
+    out: Any,
 ) -> None:
     count, nx, ny, nz = out.shape
     sizes = stack.shape[:3]
     cells = displacement.shape[:3]
+    some = chosen.shape[0] == nx and chosen.shape[1] == ny
     for i in prange(nx):
         point = np.empty(3)
         moved = np.empty(3)
@@ -207,6 +220,10 @@ def _sample(
         one = np.float32(1)
         for j in range(ny):
             for k in range(nz):
+                for c in range(count):
+                    out[c, i, j, k] = 0
+                if some and not chosen[i, j, k]:
+                    continue
                 for a in range(3):
                     point[a] = grid[a, 0] * i + grid[a, 1] * j + grid[a, 2] * k + grid[a, 3]
                     moved[a] = point[a]
@@ -238,8 +255,6 @@ def _sample(
                     low[a] = int(at)
                     high[a] = min(low[a] + 1, sizes[a] - 1)
                     part[a] = at - low[a]
-                for c in range(count):
-                    out[c, i, j, k] = 0
                 for corner in range(8):
                     x = high[0] if corner & 4 else low[0]
                     y = high[1] if corner & 2 else low[1]

@@ -16,6 +16,8 @@ from napari_qsm_stroke.core.numerics.fourier import backward, fast_shape, forwar
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.physics.units import radians_per_ppm_second
 
+MARGIN_MM = 32.0
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ def field_of(
     *,
     voxel_size: tuple[float, float, float] = (1.0, 1.0, 1.0),
     b0_dir: tuple[float, float, float] = (0.0, 0.0, 1.0),
-    margin: float = 32.0,
+    margin: float = MARGIN_MM,
 ) -> FloatArray:
     """Field of a susceptibility distribution in empty space.
 
@@ -47,15 +49,40 @@ def field_of(
     ndarray of float32
         Field offset in ppm, with the sphere of Lorentz taken out.
     """
-    shape = (susceptibility.shape[0], susceptibility.shape[1], susceptibility.shape[2])
-    padded = fast_shape(shape, [int(np.ceil(margin / d)) for d in voxel_size])
-    buffer = np.zeros(padded, np.float32)
-    inside = tuple(slice(n) for n in shape)
-    buffer[inside] = susceptibility
-    spectrum = forward(buffer)
-    del buffer
-    spectrum *= dipole_kernel(padded, voxel_size, b0_dir)
-    return np.ascontiguousarray(backward(spectrum, padded)[inside])
+    space = Space(susceptibility.shape, voxel_size, b0_dir, margin)
+    return space.field_of(susceptibility)
+
+
+class Space:
+    """Room for several distributions of one shape: the dipole kernel is made once.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the distributions.
+    voxel_size, b0_dir, margin
+        As for ``field_of``.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        voxel_size: tuple[float, float, float],
+        b0_dir: tuple[float, float, float],
+        margin: float = MARGIN_MM,
+    ) -> None:
+        self.padded = fast_shape(shape, [int(np.ceil(margin / d)) for d in voxel_size])
+        self.kernel = dipole_kernel(self.padded, voxel_size, b0_dir)
+
+    def field_of(self, susceptibility: FloatArray) -> FloatArray:
+        """Field offset in ppm of a distribution in ppm."""
+        inside = tuple(slice(n) for n in susceptibility.shape)
+        buffer = np.zeros(self.padded, np.float32)
+        buffer[inside] = susceptibility
+        spectrum = forward(buffer)
+        del buffer
+        spectrum *= self.kernel
+        return backward(spectrum, self.padded)[inside]
 
 
 def solid_harmonics(points: NDArray[np.float64]) -> NDArray[np.float64]:

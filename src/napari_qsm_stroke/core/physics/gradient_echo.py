@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm_stroke.core.physics.forward import (
+    Space,
     echo_signals,
-    field_of,
     harmonic_field,
     shim,
 )
@@ -54,13 +54,15 @@ def scan_gradient_echo(
     maps["susceptibility"] -= np.float32(mean)
     voxel, b0_dir = scan.voxel_size, scan.b0_dir
     inner = _inner(scan, chi.shape[2])
-    sources = np.where(brain, chi[:, :, inner] - np.float32(mean), np.float32(0))
-    maps["local_field"] = scan.averaged(field_of(sources, voxel_size=voxel, b0_dir=b0_dir))
+    space = Space(chi.shape, voxel, b0_dir)
+    sources = np.zeros_like(chi)
+    np.subtract(chi[:, :, inner], np.float32(mean), out=sources[:, :, inner], where=brain)
+    maps["local_field"] = scan.averaged(space.field_of(sources)[:, :, inner])
     del sources
     progress(0.55, "field")
     chi -= np.float32(AIR_PPM)
-    field = np.ascontiguousarray(field_of(chi, voxel_size=voxel, b0_dir=b0_dir)[:, :, inner])
-    del chi
+    field = np.ascontiguousarray(space.field_of(chi)[:, :, inner])
+    del chi, space
     inside = maps["brain_part"] > 0.5
     coils = shim(scan.averaged(field), inside, scan.affine)
     for place, affine, shape in scan.slabs():

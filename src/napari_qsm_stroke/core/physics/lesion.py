@@ -121,7 +121,7 @@ def _branch(
 
 def _bleed(rng: np.random.Generator, lattice: Lattice, infarct: FloatArray) -> FloatArray:
     """Confluent petechiae around a point deep in the core."""
-    deep = lattice.points[(infarct > np.quantile(infarct[infarct > 0], 0.7)).ravel()]
+    deep = lattice.points[(infarct >= np.quantile(infarct[infarct > 0], 0.7)).ravel()]
     distance = lattice.distance(deep[rng.integers(len(deep))], rng.uniform(0.8, 1.3, 3))
     score = 4.0 * smooth_noise(rng, infarct.shape, 1.2) - distance
     inside = infarct > 0.5

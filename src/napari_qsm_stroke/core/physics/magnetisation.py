@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AIR_PPM = 9.4
 PPM = {"white": -0.030, "grey": 0.020, "fluid": 0.019, "nucleus": 0.0, "bone": -2.1, "soft": 0.0}
 TEXTURE_PPM = 0.005
-INFARCT_PPM = -0.012
+INFARCT_PPM = -0.005
 BLEED_PPM = 0.7
 R2STAR = {"white": 20.5, "grey": 16.5, "fluid": 2.5, "nucleus": 16.0, "bone": 300.0, "soft": 28.0}
 INFARCT_R2STAR = 0.78

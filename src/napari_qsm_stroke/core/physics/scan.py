@@ -79,11 +79,10 @@ class Scan:
     def averaged(self, fine: FloatArray) -> FloatArray:
         """Mean of the fine voxels within each acquired one."""
         px, py, pz = self.parts
-        nx, ny, nz = (n // p for n, p in zip(fine.shape, self.parts, strict=True))
-        mean: FloatArray = fine.reshape(nx, px, ny, py, nz, pz).mean(
-            axis=(1, 3, 5), dtype=np.float32
-        )
-        return mean
+        total = np.zeros([n // p for n, p in zip(fine.shape, self.parts, strict=True)], np.float32)
+        for a, b, c in np.ndindex(self.parts):
+            total += fine[a::px, b::py, c::pz]
+        return total / np.float32(px * py * pz)
 
 
 def plan_scan(

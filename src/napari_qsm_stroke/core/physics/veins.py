@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 STEP_MM = 0.75
 CORTICAL_PER_SIDE = {"MCA": 120, "ACA": 14, "PCA": 12, "VB": 8}
-LEAST_IN_CORE = 20
+LEAST_IN_CORE = 24
 LENGTH_MM = (18.0, 48.0)
 RADIUS_MM = (0.4, 1.6)
 MEDULLARY_PER_SIDE = 26
@@ -105,7 +105,7 @@ def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 def cortical_seeds(rng: np.random.Generator, host: Host, guide: Guide) -> NDArray[np.float64]:
     """Points in the sulci where cortical veins begin, as dense on the left as on the right.
 
-    The core gets at least 20; whatever is added there is added at the mirrored place too, so that
+    The core gets at least 24; whatever is added there is added at the mirrored place too, so that
     no side has more veins than the other.
     """
     lattice = host.around.lattice
@@ -174,7 +174,7 @@ def cortical_courses(
         off = np.clip((wanted - depth) / 3, -1, 1)
         swerve = 0.85 * swerve + 0.2 * rng.normal(size=(count, 3))
         pull = (
-            0.5 * unit(goals - point)
+            0.4 * unit(goals - point)
             + 0.8 * off[:, None] * inward
             - np.where(penetrating, 0.2, 1.0)[:, None] * white
             + 0.9 * swerve
