@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_qsm_stroke.core.method import METHODS
 from napari_qsm_stroke.pipeline.discovery import methods
 from napari_qsm_stroke.pipeline.measure import MeasureSettings, measure
 from napari_qsm_stroke.report.content import report_content
-from napari_qsm_stroke.report.methods_text import last_runs, methods_text
+from napari_qsm_stroke.report.methods_text import Reference, last_runs, methods_text, source_of
 from napari_qsm_stroke.report.quality import quality_strip
 from napari_qsm_stroke.report.wording import (
     HEADINGS,
@@ -147,15 +148,27 @@ def test_methods_are_written_from_the_history(stroke_case: Case) -> None:
     record = Record("run", method.name, parameters={**method.complete({}), parameter.name: value})
     case = stroke_case.with_maps(record, {})
     text = methods_text(case, measure(case))
-    joined = " ".join(text.paragraphs)
-    assert f"by {method.name.replace('_', ' ')}" in joined
-    assert f"{parameter.name.replace('_', ' ')} {value:g}" in joined
-    assert set(method.cite) <= set(text.references)
-    assert "an open implementation of the study design of Probst et al. 2021 [1]" in joined
-    assert text.references[0] == "10.1038/s41598-021-95265-3"
-    assert "3.393 ppm (SI)" in joined
-    for number_ in range(1, len(text.references) + 1):
-        assert f"{number_}" in joined
+    (step,) = text.steps
+    assert step.startswith(method.outputs[0].title)
+    assert f"({method.name})." in step
+    assert f"{parameter.name.replace('_', ' ')} {value:g}" in step
+    dois = [reference.doi for reference in text.references]
+    assert set(method.cite) <= set(dois)
+    assert "an open implementation of the study design of Probst et al. 2021 [1]" in (
+        text.introduction
+    )
+    assert text.references[0] == Reference(
+        "10.1038/s41598-021-95265-3", "Probst et al., Sci Rep 2021;11:16038"
+    )
+    assert "3.393 ppm (SI)" in text.measuring
+    cited = re.findall(r"\[([\d, ]+)\]", " ".join((text.introduction, step, text.measuring)))
+    assert {int(n) for c in cited for n in c.split(",")} == set(range(1, len(dois) + 1))
+
+
+def test_sources_are_read_from_docstrings() -> None:
+    assert source_of("10.1002/mrm.22135") == "Shmueli et al., Magn Reson Med 2009;62:1510"
+    assert source_of("10.1002/mrm.24405") == "Schweser et al., Magn Reson Med 2013;69:1582"
+    assert source_of("10.1000/nobody") == ""
 
 
 def test_only_the_last_run_of_a_method_counts(stroke_case: Case) -> None:

@@ -123,7 +123,7 @@ class Flow:
     ) -> None:
         """Write a paragraph over the whole width, with a bullet before it where given."""
         step = size * MM_PER_POINT * LEADING
-        indent = 4.0 if bullet else 0.0
+        indent = (4.0 if len(bullet) == 1 else 6.5) if bullet else 0.0
         for part in wrapped(text, size, TEXT_WIDTH - indent, weight):
             self.room_for(step)
             self.y += step

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +20,38 @@ if TYPE_CHECKING:
 STUDY = "10.1038/s41598-021-95265-3"
 BLOOD = "10.1002/mrm.1072"
 CONSENSUS = "10.1002/mrm.30006"
+RAW = {"magnitude", "phase", "dwi", "b0", "adc"}
+
+
+SOURCES = {
+    STUDY: "Probst et al., Sci Rep 2021;11:16038",
+    BLOOD: "Spees et al., Magn Reson Med 2001;45:533",
+    CONSENSUS: "QSM Consensus Organization Committee, Magn Reson Med 2024;91:1834",
+}
+SOURCE = re.compile(
+    r"((?:[A-Z][\w'’-]+)(?: [A-Z][\w'’-]+)*(?: et al\.| and [A-Z][\w'’-]+)?, "
+    r"[^,;:]+ \d{4};[^,;]+),? $"
+)
+"""The source before a DOI in a docstring: "Shmueli et al., Magn Reson Med 2009;62:1510, "."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A source: its DOI, and authors, journal and page where a docstring names them."""
+
+    doi: str
+    text: str = ""
 
 
 @dataclass(frozen=True)
 class MethodsText:
-    """Paragraphs with numbers in brackets, and the references that these stand for."""
+    """Paragraphs and steps with numbers in brackets, and the references that these stand for."""
 
-    paragraphs: tuple[str, ...]
-    references: tuple[str, ...]
-    """DOIs, the first is [1]."""
+    introduction: str
+    steps: tuple[str, ...]
+    measuring: str
+    references: tuple[Reference, ...]
+    """The first is [1]."""
 
 
 class _Citations:
@@ -57,12 +82,25 @@ def methods_text(case: Case, measurements: Measurements) -> MethodsText:
     MethodsText
     """
     citations = _Citations()
-    paragraphs = (
-        _acquisition(case, citations),
-        _steps(case, citations),
-        _measuring(measurements, citations),
-    )
-    return MethodsText(tuple(p for p in paragraphs if p), tuple(citations.dois))
+    known = methods()
+    introduction = _introduction(case, citations)
+    steps = tuple(_step(r, known.get(r.what), citations) for r in last_runs(case))
+    measuring = _measuring(case, measurements, citations)
+    references = tuple(Reference(doi, source_of(doi)) for doi in citations.dois)
+    return MethodsText(introduction, steps, measuring, references)
+
+
+def source_of(doi: str) -> str:
+    """Return authors, journal and page of a source, as some method's docstring names them."""
+    if doi in SOURCES:
+        return SOURCES[doi]
+    for method in methods().values():
+        text = " ".join((inspect.getdoc(method.function) or "").split())
+        before, found, _ = text.partition(f"doi:{doi}")
+        match = SOURCE.search(before) if found else None
+        if match:
+            return match[1]
+    return ""
 
 
 def acquisition_words(case: Case) -> str:
@@ -86,48 +124,33 @@ def last_runs(case: Case) -> list[Record]:
     return [case.history[i] for i in sorted(last.values())]
 
 
-def _acquisition(case: Case, citations: _Citations) -> str:
+def _introduction(case: Case, citations: _Citations) -> str:
     what = acquisition_words(case)
-    data = f" Gradient-echo data: {what}." if what else ""
+    data = f" Gradient echo: {what}." if what else ""
     return (
         f"Processed with napari-qsm-stroke {software().napari_qsm_stroke}, an open implementation "
-        f"of the study design of Probst et al. 2021{citations.mark(STUDY)}; that study's own "
-        f"processing is not published in full.{data}"
+        f"of the study design of Probst et al. 2021{citations.mark(STUDY)}; the processing of that "
+        f"study is not known in full.{data}"
     )
-
-
-def _steps(case: Case, citations: _Citations) -> str:
-    known = methods()
-    runs = last_runs(case)
-    texts = [_step(record, known.get(record.what), citations) for record in runs]
-    given = sorted(case.given - {"magnitude", "phase", "dwi", "b0", "adc"})
-    steps = f"Steps in order: {'; '.join(texts)}." if texts else ""
-    if given:
-        steps += f" Given or corrected by the user: {listing(given)}."
-    return steps.replace("_", " ").strip()
 
 
 def _step(record: Record, method: Method | None, citations: _Citations) -> str:
     if method is None:
-        return record.what
-    made = listing(
-        [q.title.lower() if q.title != q.title.upper() else q.title for q in method.outputs]
-    )
-    changed = {
-        p.name: record.parameters[p.name]
+        return sentence(record.what)
+    made = listing([q.title for q in method.outputs])
+    does = method.summary.rstrip(".")
+    units = {p.name: p.unit for p in method.parameters}
+    values = [
+        f"{p.name.replace('_', ' ')} {_value(record.parameters[p.name])} {units[p.name]}".strip()
         for p in method.parameters
         if record.parameters.get(p.name, p.default) != p.default
-    }
-    units = {p.name: p.unit for p in method.parameters}
-    values = ", ".join(f"{k} {_value(v)} {units[k]}".strip() for k, v in changed.items())
-    return (
-        f"{made} by {record.what}"
-        + (f" ({values})" if values else "")
-        + citations.mark(*method.cite)
-    )
+    ]
+    changed = f" Changed from the default: {', '.join(values)}." if values else ""
+    text = f"{made}: {does[:1].lower()}{does[1:]} ({record.what})."
+    return f"{text}{changed}{citations.mark(*method.cite)}"
 
 
-def _measuring(measurements: Measurements, citations: _Citations) -> str:
+def _measuring(case: Case, measurements: Measurements, citations: _Citations) -> str:
     settings = measurements.settings
     reference = measurements.reference or "not known"
     interval = (
@@ -136,8 +159,10 @@ def _measuring(measurements: Measurements, citations: _Citations) -> str:
         if settings.bootstrap_samples
         else "no interval was computed"
     )
+    given = [g.replace("_", " ") for g in sorted(case.given - RAW)]
+    corrected = f"Given or corrected by the user: {listing(given)}. " if given else ""
     return sentence(
-        "Each value is the median over the vein voxels of a region; "
+        f"{corrected}Each value is the median over the vein voxels of a region; "
         f"{interval}. The ipsilateral territory leaves out the infarct and a band of "
         f"{settings.guard:g} mm around it. Regions with fewer than {settings.min_voxels} vein "
         f"voxels are not measured. Susceptibility is relative to: {reference}"

@@ -99,12 +99,15 @@ def pages(content: Content, case: Case, measurements: Measurements) -> list[Figu
     flow.heading("What was edited")
     flow.bullets(content.edits or ("Nothing was changed by hand.",))
     flow.heading("Methods")
-    for paragraph in content.methods.paragraphs:
-        flow.paragraph(paragraph, 7.5)
-    if content.methods.references:
-        flow.heading("References", 9)
-        for number, doi in enumerate(content.methods.references, start=1):
-            flow.paragraph(f"[{number}] https://doi.org/{doi}", 7)
+    text = content.methods
+    flow.paragraph(text.introduction, 7.5)
+    for number, step in enumerate(text.steps, start=1):
+        flow.paragraph(step, 7.5, bullet=f"{number}.")
+    flow.paragraph(text.measuring, 7.5)
+    flow.heading("References", 9)
+    for number, reference in enumerate(text.references, start=1):
+        source = f"{reference.text}, " if reference.text else ""
+        flow.paragraph(f"{source}https://doi.org/{reference.doi}", 7, bullet=f"[{number}]")
     return flow.finish(content.intended_use, content.key)
 
 
