@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BRIDGE_RADII_MM = (4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 LEAK = 0.06
+LARGEST_VENTRICLE_ML = 80.0
 
 
 @method(cite=("10.1109/TSMC.1979.4310076", "10.1109/42.668699"))
@@ -98,7 +99,9 @@ def magnitude_brain(
     size = _size(brightness.shape, coarse.shape, voxel_size)
     relative = _relative_brightness(coarse, size, bias_width)
     progress(0.3, "separating the brain")
-    brain = _separate(fill_holes(relative > core_level), size, progress)
+    # Ventricles are holes to be filled; the gap between brain and a closed scalp is none.
+    sure = fill_holes(relative > core_level, LARGEST_VENTRICLE_ML, size)
+    brain = _separate(sure, size, progress)
     brain = brain | (dilate(brain, rim_width, size) & (relative > rim_level))
     brain = fill_holes(close(brain, closing, size))
     progress(0.9, "full resolution")

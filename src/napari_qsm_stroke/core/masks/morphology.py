@@ -47,10 +47,14 @@ def close(mask: Bools, radius: float, voxel_size: Size) -> Bools:
     return mask | erode(grown, radius, voxel_size)[inner]
 
 
-def fill_holes(mask: Bools) -> Bools:
-    """Fill what the mask shuts in on all sides."""
-    outside, _ = ndimage.label(np.pad(~mask, 1, constant_values=True))
-    return np.asarray(outside != outside[0, 0, 0])[1:-1, 1:-1, 1:-1]
+def fill_holes(mask: Bools, largest_ml: float = np.inf, voxel_size: Size = (1, 1, 1)) -> Bools:
+    """Fill what the mask shuts in on all sides, each hole up to a volume in ml."""
+    holes, count = ndimage.label(np.pad(~mask, 1, constant_values=True))
+    small = np.bincount(holes.ravel(), minlength=count + 1) * np.prod(voxel_size) / 1000
+    fill = small <= largest_ml
+    fill[holes[0, 0, 0]] = False
+    fill[0] = True
+    return np.asarray(fill[holes])[1:-1, 1:-1, 1:-1]
 
 
 def components(mask: Bools) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

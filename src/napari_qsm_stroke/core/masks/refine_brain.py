@@ -23,6 +23,7 @@ from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import Brain, PhaseQuality, VoxelSize
 
 REFERENCE_DEPTH_MM = 10.0
+MARGIN = 6  # voxels
 
 
 @method(cite=("10.1002/mrm.28563", "10.1002/mrm.29048"))
@@ -32,10 +33,10 @@ def refine_brain(
     *,
     voxel_size: VoxelSize,
     progress: Progress = silent,
-    level: Annotated[float, Interval(ge=0, lt=1)] = 0.6,
+    level: Annotated[float, Interval(ge=0, lt=1)] = 0.65,
     smoothing: Annotated[float, Interval(ge=0, le=5), Unit("mm")] = 1.0,
     reach: Annotated[float, Interval(ge=0, le=60), Unit("mm")] = 20.0,
-    thinnest: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 2.0,
+    thinnest: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
     closing: Annotated[float, Interval(ge=0, le=15), Unit("mm")] = 3.0,
 ) -> Brain:
     """Cut off the rim and the skull base where the phase is unreliable.
@@ -86,10 +87,11 @@ def refine_brain(
     poor = inside & (quality < level * np.median(quality[core])) & (inward <= reach)
     progress(0.5, "cutting the rim")
     radius = thinnest / 2
-    solid = erode(poor | ~inside, radius, voxel_size)
-    cut = dilate(_touching(solid, ~inside), radius, voxel_size) & inside
-    kept = largest(erode(inside & ~cut, radius, voxel_size))
-    kept = dilate(kept, radius, voxel_size) & inside & ~cut
+    solid = _touching_border(erode(poor | ~inside, radius, voxel_size))
+    cut = dilate(solid, radius, voxel_size) & inside
+    kept = inside & ~cut
+    core = largest(erode(kept, radius, voxel_size))
+    kept &= dilate(core, radius + max(voxel_size), voxel_size)
     kept = fill_holes(close(kept, closing, voxel_size) & inside)
     result = np.zeros(brain.shape, np.uint8)
     result[box] = kept
@@ -97,11 +99,15 @@ def refine_brain(
 
 
 def _box(mask: Bools) -> tuple[slice, slice, slice]:
-    x, y, z = ndimage.find_objects(mask.astype(np.int8))[0]
+    """Box of the mask with a margin, so that outside is all around it."""
+    x, y, z = (
+        slice(max(s.start - MARGIN, 0), s.stop + MARGIN)
+        for s in ndimage.find_objects(mask.astype(np.int8))[0]
+    )
     return (x, y, z)
 
 
-def _touching(mask: Bools, other: Bools) -> Bools:
-    """Parts of the mask that hang together with another mask or with the border."""
-    labels, _ = ndimage.label(np.pad(mask | other, 1, constant_values=True))
+def _touching_border(mask: Bools) -> Bools:
+    """Parts of the mask that reach the border of the array."""
+    labels, _ = ndimage.label(np.pad(mask, 1, constant_values=True))
     return np.asarray(labels == labels[0, 0, 0])[1:-1, 1:-1, 1:-1]

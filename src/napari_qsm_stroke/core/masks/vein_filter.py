@@ -34,7 +34,7 @@ def vein_filter(
     widest_radius: Annotated[float, Interval(gt=0.5, le=10), Unit("mm")] = 2.5,
     sensitivity: Annotated[float, Interval(gt=0, le=200)] = 20.0,
     connection: Annotated[float, Interval(gt=0, le=1)] = 0.5,
-    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.3,
+    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.35,
     reach: Annotated[float, Interval(ge=0.5, le=10), Unit("mm")] = 2.5,
     smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
 ) -> Veins:
@@ -116,7 +116,7 @@ def _contrast(chi: FloatArray, inside: Bools, radius: float, size: Size) -> Floa
     """Susceptibility above all that is wider than a vein; outside the mask it goes on smoothly."""
     whole = extended(chi, inside, 2.0, size)
     wide = opening(smooth(whole, 0.4 * min(size), size), radius, size)
-    return whole - smooth(wide, 1.0, size)
+    return whole - wide
 
 
 def _scales(smallest: float, largest: float) -> list[float]:

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_qsm_stroke.core.masks.vein_filter import vein_filter
+
+SHAPE = (72, 64, 56)
+
+
+def tubes(size, strength=lambda _: 1.0, radius=0.8, seed=0):
+    """Straight tubes of random direction, their share of each voxel, and which tube it is."""
+    rng = np.random.default_rng(seed)
+    fine = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"), -1) * size
+    share, owner = np.zeros(SHAPE), np.full(SHAPE, -1)
+    extent = np.array(SHAPE) * size
+    for i in range(14):
+        point = rng.uniform(0.2, 0.8, 3) * extent
+        direction = rng.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        offset = fine - point
+        along = offset @ direction
+        distance = np.sqrt(np.maximum((offset**2).sum(-1) - along**2, 0))
+        here = np.clip((radius - distance) / size[0] + 0.5, 0, 1) * (np.abs(along) < 12)
+        owner[here > 0.25] = i
+        share = np.maximum(share, here * strength(i))
+    return share, owner
+
+
+def scene(size=(1.0, 1.0, 1.0), strength=lambda _: 1.0, seed=0):
+    """Veins of 0.2 ppm in folded tissue with a nucleus and noise, as after an inversion."""
+    share, owner = tubes(size, strength, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    folds = ndimage.gaussian_filter(rng.normal(size=SHAPE), 3)
+    tissue = 0.03 * np.tanh(2 * folds / folds.std())
+    grid = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"), -1) * size
+    nucleus = ((grid - 0.5 * np.array(SHAPE) * size) ** 2).sum(-1) < 7**2
+    chi = ndimage.gaussian_filter(tissue + 0.12 * nucleus, 0.5) * (share < 0.05) + 0.2 * share
+    chi += ndimage.gaussian_filter(rng.normal(0, 0.01, SHAPE), 0.6)
+    mask = np.zeros(SHAPE, np.uint8)
+    mask[3:-3, 3:-3, 3:-3] = 1
+    return chi.astype(np.float32), mask, np.where(mask > 0, owner, -1), nucleus
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+@pytest.mark.parametrize("size", [(1.0, 1.0, 1.0), (0.9, 0.9, 1.6)])
+def test_tubes_are_found_and_the_nucleus_is_not(size):
+    chi, mask, owner, nucleus = scene(size)
+    chi.flags.writeable = False
+    veins = vein_filter(chi, mask, voxel_size=size)
+    assert veins.dtype == np.uint8
+    assert dice(veins > 0, owner >= 0) > 0.7
+    away = ndimage.binary_dilation(owner >= 0, iterations=3)
+    assert veins[nucleus & ~away].mean() < 0.1
+    assert veins[mask == 0].sum() == 0
+
+
+def test_factor_and_offset_of_the_map_do_not_matter():
+    chi, mask, _, _ = scene()
+    first = vein_filter(chi, mask, voxel_size=(1, 1, 1))
+    other = vein_filter(0.25 * chi + 0.5, mask, voxel_size=(1, 1, 1))
+    assert dice(first > 0, other > 0) > 0.995
+
+
+@pytest.mark.parametrize("ratio", [0.6, 1.0])
+def test_weak_veins_come_out_like_strong_ones(ratio):
+    chi, mask, owner, _ = scene(strength=lambda i: ratio if i % 2 else 1.0, seed=5)
+    veins = vein_filter(chi, mask, voxel_size=(1, 1, 1)) > 0
+    weak, strong = (owner >= 0) & (owner % 2 == 1), (owner >= 0) & (owner % 2 == 0)
+    assert abs(veins[weak].mean() - veins[strong].mean()) < 0.1
+    nearest = ndimage.distance_transform_edt(owner < 0, return_distances=False, return_indices=True)
+    belongs = owner[tuple(nearest)]
+    measured = np.median(chi[veins & (belongs % 2 == 1)]) / np.median(
+        chi[veins & (belongs % 2 == 0)]
+    )
+    truth = np.median(chi[weak]) / np.median(chi[strong])
+    assert measured == pytest.approx(truth, abs=0.06)
+    assert truth == pytest.approx(ratio, abs=0.08)
+
+
+def test_noise_alone_gives_next_to_nothing():
+    noise = np.random.default_rng(8).normal(0, 0.02, SHAPE).astype(np.float32)
+    veins = vein_filter(noise, np.ones(SHAPE, np.uint8), voxel_size=(1, 1, 1))
+    assert veins.mean() < 0.002
+
+
+def test_empty_mask_gives_no_veins():
+    chi, mask, _, _ = scene()
+    assert not vein_filter(chi, mask * 0, voxel_size=(1, 1, 1)).any()
