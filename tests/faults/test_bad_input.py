@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -391,3 +392,23 @@ def test_wrong_parameters_are_wrong_usage(values, said, scan: Files, tmp_path: P
     assert main([*line, "--out", str(tmp_path / "out")]) == 2
     assert not (tmp_path / "out").exists()
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to one process on Windows")
+def test_ctrl_c_stops_a_real_process_and_leaves_nothing(scan: Files, tmp_path: Path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "napari_qsm_stroke", *command(scan), "--out", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "magnitude_brain" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    _, rest = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "qsm-stroke: Stopped" in rest
+    assert "Traceback" not in rest
+    assert not out.exists()

@@ -150,6 +150,16 @@ def test_a_truncated_file_is_refused(name: str, tmp_path: Path):
             read_volume(path)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_header_that_promises_more_than_memory_holds_is_refused(packed, tmp_path: Path):
+    image = nib.Nifti2Image(np.ones((4, 5, 6), np.float32), np.eye(4))
+    image.header["dim"][1:4] = 2**40
+    content = bytes(image.header.binaryblock) + bytes(1000)
+    (tmp_path / "a.nii").write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(InputError, match="truncated"):
+        read_volume(tmp_path / "a.nii")
+
+
 def test_a_bomb_is_not_unpacked(tmp_path: Path):
     path = write_volume(volume(), tmp_path / "a.nii")
     (tmp_path / "bomb.nii.gz").write_bytes(gzip.compress(path.read_bytes() + bytes(50_000_000)))

@@ -38,6 +38,8 @@ SLACK = 1 << 20
 SMALLEST_MM, LARGEST_MM = 0.01, 100.0
 FLAT = 0.01
 """Volume of the parallelepiped of the three axes, each of length one; 1 where they are square."""
+MOST_PACKED = 1100
+"""Deflate packs at most 1032 bytes into one."""
 EXPORT_AGAIN = "Export or copy the file again."
 BROKEN = (
     nib.spatialimages.HeaderDataError,
@@ -174,6 +176,8 @@ def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
         start = stream.read(540)
         header = _header(path, start)
         size = _size(path, header)
+        if size > len(raw) * (MOST_PACKED if packed else 1):
+            raise _truncated(path, size, len(raw))
         content = start + stream.read(max(0, size - len(start)))
         rest = len(stream.read(SLACK + 1))
     except (EOFError, zlib.error, OSError) as error:
@@ -181,11 +185,7 @@ def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
             str(path), f"is truncated or damaged ({_short(error)}).", EXPORT_AGAIN
         ) from None
     if len(content) < size:
-        raise InputError(
-            str(path),
-            f"is truncated: the header promises {size} bytes, the file holds {len(content)}.",
-            EXPORT_AGAIN,
-        )
+        raise _truncated(path, size, len(content))
     if rest > SLACK:
         raise InputError(
             str(path), f"holds more than the {size} bytes that its header says.", EXPORT_AGAIN
@@ -213,6 +213,11 @@ def _header(path: Path, start: bytes) -> nib.Nifti1Header:
             str(path), f"has a damaged header ({_short(error)}).", EXPORT_AGAIN
         ) from None
     return header
+
+
+def _truncated(path: Path, promised: int, found: int) -> InputError:
+    what = f"is truncated: the header promises {promised} bytes, the file holds {found}."
+    return InputError(str(path), what, EXPORT_AGAIN)
 
 
 def _no_such_file(path: Path) -> MissingError:
