@@ -198,7 +198,11 @@ def parameters_of(settings: Callable[..., Any]) -> tuple[Parameter, ...]:
     """Read the tunable values of an annotated callable that is no method: a settings dataclass."""
     hints = get_type_hints(settings, include_extras=True)
     doc = parse_docstring(inspect.getdoc(settings) or "")
-    described = {p.arg_name: " ".join((p.description or "").split()) for p in doc.params}
+    described = {
+        shared.strip(): " ".join((p.description or "").split())
+        for p in doc.params
+        for shared in p.arg_name.split(",")
+    }
     return tuple(
         _parameter(settings.__name__, a, hints[a.name], described.get(a.name, ""))
         for a in inspect.signature(settings).parameters.values()
@@ -220,7 +224,11 @@ def _read(
     name = function.__name__
     hints = get_type_hints(function, include_extras=True)
     doc = parse_docstring(inspect.getdoc(function) or "")
-    described = {p.arg_name: " ".join((p.description or "").split()) for p in doc.params}
+    described = {
+        shared.strip(): " ".join((p.description or "").split())
+        for p in doc.params
+        for shared in p.arg_name.split(",")
+    }
     inputs: list[Argument] = []
     headers: list[Argument] = []
     parameters: list[Parameter] = []

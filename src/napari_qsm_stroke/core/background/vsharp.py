@@ -8,12 +8,8 @@ import numpy as np
 from annotated_types import Interval
 
 from napari_qsm_stroke.core.method import Unit, method
-from napari_qsm_stroke.core.numerics.fourier import (
-    backward,
-    backward_packed,
-    forward,
-    forward_packed,
-)
+from napari_qsm_stroke.core.numerics.distance import distance_to
+from napari_qsm_stroke.core.numerics.fourier import backward, forward
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
 from napari_qsm_stroke.core.physics.sphere import mean_value_kernel
 from napari_qsm_stroke.core.progress import Progress, silent, steps
@@ -22,9 +18,10 @@ from napari_qsm_stroke.core.quantities import Brain, FieldMask, LocalField, Tota
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from napari_qsm_stroke.core.quantities import FloatArray
 
-WHOLE = 0.9995
+TOUCHING = 1e-3
+"""A voxel at the rim of a ball is in it, whatever is rounded; in mm."""
 
 
 @method(cite=("10.1016/j.neuroimage.2010.10.070", "10.1002/mrm.23000"), linear=True)
@@ -82,18 +79,18 @@ def vsharp(
     radii = _radii(min(max_radius, largest_fit), min_radius, radius_step, voxel_size)
     frame = Frame.around(brain, millimetres(max(radii, default=0.0), voxel_size))
     field = frame.cut(total_field, brain)
-    packed = field + np.complex64(1j) * frame.cut(brain, brain)
-    spectrum = forward_packed(packed)
+    room = _room(frame.cut(brain, brain), voxel_size)
+    spectrum = forward(field)
     filtered = np.zeros(frame.shape, np.float32)
     known = np.zeros(frame.shape, bool)
     largest = None
     for index in steps(len(radii), progress, "V-SHARP"):
         kernel = mean_value_kernel(frame.shape, radii[index], voxel_size)
-        means = backward_packed(spectrum * _whole(kernel, frame.shape[2]))
-        new = (means.imag > WHOLE) & ~known
+        new = (room > radii[index] + TOUCHING) & ~known
         if new.any():
             largest = kernel if largest is None else largest
-            np.copyto(filtered, field - means.real, where=new)
+            means = backward(spectrum * kernel, frame.shape)
+            np.copyto(filtered, field - means, where=new)
             known |= new
     if largest is None:
         return frame.paste(filtered), frame.paste(known.astype(np.uint8))
@@ -113,8 +110,8 @@ def _radii(
     return [float(r) for r in np.arange(largest, smallest - 1e-6, -step)]
 
 
-def _whole(half: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Kernel on the whole grid from its half; the kernel is real and even."""
-    tail = half[:, :, 1 : (count + 1) // 2][:, :, ::-1]
-    tail = np.roll(tail[::-1, ::-1], 1, axis=(0, 1))
-    return np.concatenate([half, tail], axis=2)
+def _room(inside: FloatArray, voxel_size: tuple[float, float, float]) -> FloatArray:
+    """Distance in mm of each voxel to the nearest one outside: a smaller ball fits."""
+    padded = np.pad(inside == 0, 1, constant_values=True)
+    room: FloatArray = distance_to(padded, voxel_size)[1:-1, 1:-1, 1:-1]
+    return room
