@@ -266,7 +266,7 @@ def test_phase_is_unwrapped(name: str, head: Any) -> None:
     truth = head.maps["unwrapped_phase"] - 0.4
     error = (outputs["unwrapped_phase"] - truth)[..., 2][inside]
     before = (wrapped - truth)[..., 2][inside]
-    assert np.std(error) < 0.3 * np.std(before)
+    assert np.std(error) < 0.4 * np.std(before)
 
 
 def test_pipeline_words_are_all_covered() -> None:
