@@ -83,7 +83,7 @@ def align_diffusion(
     Raises
     ------
     InputError
-        The diffusion image does not reach into the brain.
+        The diffusion image is empty or does not reach into the brain.
 
     Notes
     -----

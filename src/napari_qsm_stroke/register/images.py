@@ -14,7 +14,7 @@ import numpy as np
 import SimpleITK
 
 from napari_qsm_stroke.core.progress import Progress, part, silent
-from napari_qsm_stroke.errors import Cancelled
+from napari_qsm_stroke.errors import Cancelled, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,16 +114,29 @@ def align(
     -------
     Transform
 
+    Raises
+    ------
+    InputError
+        The images do not overlap, or one of them is empty.
+
     Notes
     -----
     Mattes mutual information, doi:10.1109/TMI.2003.809072, of every voxel at the stage's
     resolution; regular steps along the gradient, scaled by how far a parameter moves the image.
     """
     share = 1 / (len(starts) + len(stages) - 1)
-    found = []
+    found: list[tuple[Transform, float]] = []
+    problem = ""
     for index, start in enumerate(starts):
         here = part(progress, index * share, (index + 1) * share)
-        found.append(_align_stage(fixed, moving, start, stages[0], mask, here, name))
+        try:
+            found.append(_align_stage(fixed, moving, start, stages[0], mask, here, name))
+        except RuntimeError as error:  # the images do not overlap, or one is empty
+            problem = str(error).strip().splitlines()[-1]
+    if not found:
+        raise InputError(
+            name, f"the images could not be aligned ({problem}).", "Check that both show one head."
+        )
     best = min(found, key=lambda result: result[1])
     for index, stage in enumerate(stages[1:], start=len(starts)):
         here = part(progress, index * share, (index + 1) * share)
@@ -151,9 +164,10 @@ def affine_at(centre: NDArray[np.float64], matrix: NDArray[np.float64]) -> Trans
 
 
 def centre_of(image: Image) -> NDArray[np.float64]:
-    """Centre of mass of what is brighter than the mean, in LPS mm."""
+    """Centre of mass of what is brighter than the mean, in LPS mm; else that of the grid."""
     data = to_array(image)
-    index = np.stack(np.nonzero(data > data.mean())).mean(axis=1)
+    bright = np.stack(np.nonzero(data > data.mean()))
+    index = bright.mean(axis=1) if bright.size else (np.array(data.shape) - 1) / 2
     return np.array(image.TransformContinuousIndexToPhysicalPoint(index.tolist()))
 
 
@@ -197,7 +211,7 @@ def _align_stage(
     with _one_thread():
         method.Execute(
             coarser(_smooth(fixed, stage.smoothing), stage.spacing, smooth=False),
-            _smooth(moving, stage.smoothing),
+            coarser(_smooth(moving, stage.smoothing), stage.spacing / 2, smooth=False),
         )
     if stopped:
         raise stopped[0]

@@ -32,9 +32,9 @@ def vein_filter(
     smallest_scale: Annotated[float, Interval(gt=0, le=3), Unit("mm")] = 0.5,
     largest_scale: Annotated[float, Interval(gt=0, le=5), Unit("mm")] = 1.2,
     widest_radius: Annotated[float, Interval(gt=0.5, le=10), Unit("mm")] = 2.5,
-    sensitivity: Annotated[float, Interval(gt=0, le=200)] = 20.0,
-    connection: Annotated[float, Interval(gt=0, le=1)] = 0.5,
-    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.35,
+    sensitivity: Annotated[float, Interval(gt=0, le=200)] = 15.0,
+    connection: Annotated[float, Interval(gt=0, le=1)] = 0.7,
+    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.3,
     reach: Annotated[float, Interval(ge=0.5, le=10), Unit("mm")] = 2.5,
     smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
 ) -> Veins:
