@@ -123,7 +123,11 @@ def test_layers_of_the_case_in_their_order_and_place(opened: Any) -> None:
     viewer, bench, _ = opened
     roles = [layers.role(layer) for layer in viewer.layers]
     assert roles == [n for n in layers.LOOKS if n in roles]
-    assert {"magnitude", "susceptibility", "veins", "infarct", "territories"} <= set(roles)
+    assert roles == ["magnitude", "susceptibility", "infarct", "veins"]
+    bench.scene.show("territories")
+    bench.scene.show("phase")
+    roles = [layers.role(layer) for layer in viewer.layers]
+    assert roles == ["magnitude", "phase", "susceptibility", "territories", "infarct", "veins"]
     grid = bench.session.case.grid
     for layer in viewer.layers:
         assert layer.data.shape == grid.shape[::-1]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_qsm_stroke.case.grid import Grid
 from napari_qsm_stroke.case.volume import Volume
@@ -72,9 +72,8 @@ LOOKS: dict[str, Look] = {
     "veins": Look("Veins", "labels", colours=(VEINS,), opacity=0.6, visible=True),
 }
 """Looks in the order of the layers, from the bottom up."""
-SHOWN = ("magnitude", "phase", "dwi", "adc", "dwi_aligned", "adc_aligned", "swi")
-SHOWN += ("susceptibility", "territories", "brain", "infarct", "veins")
-"""What gets a layer by itself; other maps are shown on demand."""
+SHOWN = ("magnitude", "susceptibility", "infarct", "veins")
+"""What gets a layer by itself. All else is shown on demand: each layer slows the canvas down."""
 
 
 def look(name: str) -> Look:
@@ -164,11 +163,13 @@ def window(data: NDArray[Any], style: Look) -> tuple[float, float]:
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
-def colours(style: Look) -> DirectLabelColormap:
-    """Named colours of a mask."""
-    named: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-    named |= dict(enumerate(style.colours or ("#ffffff",), start=1))
-    return DirectLabelColormap(color_dict=named)
+def colours(style: Look) -> CyclicLabelColormap:
+    """Colours of a mask by label.
+
+    A DirectLabelColormap would look the same, but napari 0.9 compiles its lookup with numba on
+    first use: the window would stand still for seconds.
+    """
+    return CyclicLabelColormap(colors=["transparent", *(style.colours or ("#ffffff",))])
 
 
 def layer_data(

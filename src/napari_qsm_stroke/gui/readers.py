@@ -51,4 +51,5 @@ def read_folder(path: PathOrPaths) -> Layers:
     assert isinstance(path, (str, Path, list, tuple))
     folder = Path(path if isinstance(path, (str, Path)) else path[0])
     case = load_files(find_cases(folder)[0])
-    return [layer_data(name, volume, case=case) for name, volume in case.maps.items()]
+    shown = [n for n in ("magnitude", "phase", "susceptibility") if n in case.maps]
+    return [layer_data(name, case.maps[name], case=case) for name in shown]

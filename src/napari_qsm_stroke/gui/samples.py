@@ -39,5 +39,4 @@ def _simulated(**options: Any) -> Layers:
         case = work(lambda _fraction, _stage: None)
     else:
         case = workbench(viewer).jobs.wait("Simulate a patient", work)
-    names = [n for n in ("magnitude", "phase", "dwi", "b0", "adc") if n in case.maps]
-    return [layer_data(name, case.maps[name], case=case) for name in names]
+    return [layer_data(name, case.maps[name], case=case) for name in ("magnitude", "phase")]

@@ -51,6 +51,7 @@ class Scene(QObject):
         self._strokes.timeout.connect(self.collect)
         session.changed.connect(self._follow)
         viewer.layers.events.inserted.connect(self._inserted)
+        viewer.layers.events.removed.connect(self._removed)
         for layer in list(viewer.layers):
             self._adopt(layer)
 
@@ -261,6 +262,12 @@ class Scene(QObject):
 
     def _inserted(self, event: Any) -> None:
         self._adopt(event.value)
+
+    def _removed(self, _event: Any) -> None:
+        """Bring nothing back where the viewer was emptied: so it is when the window closes."""
+        if not self._viewer.layers:
+            self._wanted.clear()
+            self._adding.stop()
 
     def _adopt(self, layer: Layer) -> None:
         """Open the case that comes with a layer; follow the strokes into a mask."""

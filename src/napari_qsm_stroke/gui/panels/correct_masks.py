@@ -193,10 +193,9 @@ class CorrectPanel(Panel):
         if case is None:
             self.say("Open a case first.", "warn")
             return None
-        layer = self.bench.scene.mask(self.name)
-        if layer is None:
-            layer = self.bench.scene.new_mask(self.name)
-        return layer
+        if self.bench.scene.mask(self.name) is None and self.name in case.maps:
+            self.bench.scene.show(self.name)
+        return self.bench.scene.mask(self.name) or self.bench.scene.new_mask(self.name)
 
     def refresh(self, names: frozenset[str]) -> None:
         """Tell how the mask came about and what can be done with it."""
@@ -236,8 +235,11 @@ class CorrectPanel(Panel):
 
     def _choose(self, _index: int) -> None:
         mode = next((m for m, b in self.tools.items() if b.isChecked()), None)
-        if mode and self.session.case is not None:
+        case = self.session.case
+        if mode and case is not None:
             self.use(mode)
+        elif case is not None and self.name in case.maps:
+            self.bench.scene.show(self.name)
         self.refresh(frozenset())
 
     # -- the whole mask ----------------------------------------------------------------------
