@@ -27,8 +27,8 @@ DIFFUSIVITY = {
     "white": 0.75e-3, "grey": 0.83e-3, "fluid": 3.0e-3, "nucleus": 0.74e-3,
     "bone": 0.5e-3, "soft": 1.2e-3,
 }  # fmt: skip
-INFARCT_T2 = 1.35
-INFARCT_DIFFUSIVITY = (0.54e-3, 0.66e-3)
+INFARCT_T2 = 1.6
+INFARCT_DIFFUSIVITY = (0.49e-3, 0.60e-3)
 NOISE = 0.022
 
 
@@ -86,7 +86,7 @@ def _signals(tissue: Tissue, core: float) -> tuple[FloatArray, FloatArray]:
     as at 24 to 72 hours after reperfusion.
     """
     plain, weighted = np.zeros_like(tissue.white), np.zeros_like(tissue.white)
-    course = np.clip(core + 0.07e-3 * tissue.texture, 0.42e-3, 0.85e-3)
+    course = np.clip(core + 0.08e-3 * tissue.texture, 0.40e-3, 0.90e-3)
     for name in T2:
         part = getattr(tissue, name) * np.float32(WATER[name])
         healthy = part * np.float32(np.exp(-ECHO_TIME / T2[name]))
