@@ -21,6 +21,13 @@ def wrap(phase: np.ndarray) -> np.ndarray:
     return np.angle(np.exp(1j * phase)).astype(np.float32)
 
 
+def unwrap_one(
+    graph: MaskGraph, phase: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    unwrapped, part = unwrap(graph, phase[None], weights[None])
+    return unwrapped[0], part
+
+
 def ramps(shape: tuple[int, int, int]) -> np.ndarray:
     x, y, z = np.indices(shape)
     return (0.9 * x - 0.7 * y + 0.02 * z**2).astype(np.float32)
@@ -46,7 +53,7 @@ def test_tree_has_the_least_total_cost(graph: MaskGraph) -> None:
     rng = np.random.default_rng(6)
     phase = rng.uniform(-np.pi, np.pi, len(graph.neighbours)).astype(np.float32)
     weights = edge_weights(graph, phase, rng.uniform(0.5, 1, phase.size).astype(np.float32))
-    unwrapped, part = unwrap(graph, phase, weights)
+    unwrapped, part = unwrap_one(graph, phase, weights)
     a, axis = np.nonzero(weights)
     b = graph.neighbours[a, axis]
     cost = weights[a, axis].astype(float)
@@ -65,7 +72,7 @@ def test_a_smooth_phase_is_found_again_up_to_whole_turns() -> None:
     graph = MaskGraph.of(np.ones(truth.shape, bool))
     phase = graph.pick(wrap(truth))
     weights = edge_weights(graph, phase, np.ones_like(phase))
-    unwrapped, part = unwrap(graph, phase, weights)
+    unwrapped, part = unwrap_one(graph, phase, weights)
     difference = (unwrapped - graph.pick(truth)) / TURN
     assert len(np.unique(part)) == 1
     assert np.ptp(difference) < 1e-4
@@ -77,7 +84,7 @@ def test_parts_that_do_not_touch_are_told_apart() -> None:
     mask[3] = False
     graph = MaskGraph.of(mask)
     phase = graph.pick(wrap(ramps(mask.shape)))
-    _, part = unwrap(graph, phase, edge_weights(graph, phase, np.ones_like(phase)))
+    _, part = unwrap_one(graph, phase, edge_weights(graph, phase, np.ones_like(phase)))
     labels = graph.spread(part + 1)
     assert len(np.unique(labels[:3])) == 1
     assert len(np.unique(labels[4:])) == 1
@@ -109,3 +116,13 @@ def test_quality_falls_where_the_phase_is_noise() -> None:
     assert quality[:4].mean() < 0.7
     assert quality.min() >= 0
     assert quality.max() <= 1
+
+
+def test_echoes_side_by_side_are_as_one_by_one(graph: MaskGraph) -> None:
+    rng = np.random.default_rng(7)
+    phases = rng.uniform(-np.pi, np.pi, (5, len(graph.neighbours))).astype(np.float32)
+    weights = np.stack([edge_weights(graph, p, np.ones_like(p)) for p in phases])
+    together, _ = unwrap(graph, phases, weights)
+    for echo in range(5):
+        alone, _ = unwrap_one(graph, phases[echo], weights[echo])
+        np.testing.assert_array_equal(together[echo], alone)

@@ -97,9 +97,10 @@ def _offset(
     growth = graph.pick(step)
     phase: FloatArray = np.angle(growth)
     strength: FloatArray = np.sqrt(graph.pick(size))
-    unwrapped, part = unwrap(graph, phase, edge_weights(graph, phase, strength))
+    weights = edge_weights(graph, phase, strength)
+    unwrapped, part = unwrap(graph, phase[None], weights[None])
     # other parts may be off by turns, which are no whole turns of the offset
     largest = np.bincount(part).argmax()
-    turned = graph.pick(first) * np.exp(-1j * time_ratio * unwrapped)
+    turned = graph.pick(first) * np.exp(-1j * time_ratio * unwrapped[0])
     turned *= strength * (part == largest)
     return graph.spread(turned.astype(np.complex64))

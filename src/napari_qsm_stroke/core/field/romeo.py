@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from os import cpu_count
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from napari_qsm_stroke.core.method import method
@@ -20,6 +23,13 @@ from napari_qsm_stroke.core.quantities import (
     Signal,
     UnwrappedPhase,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.quantities import FloatArray
 
 
 @method(cite="10.1002/mrm.28563")
@@ -66,16 +76,28 @@ def romeo(
     unwrapped = np.empty((len(values), count), np.float32)
     quality = np.zeros(len(values), np.float32)
     part = np.zeros(len(values), np.int32)
-    for e in steps(count, progress, "Unwrapping"):
-        other = 1 if e == 0 else e - 1
-        weights = edge_weights(
-            graph,
-            phases[e],
-            magnitudes[e],
-            phases[other] if count > 1 else None,
-            echo_times[e] / echo_times[other] if count > 1 else 1.0,
-        )
-        unwrapped[:, e], part = unwrap(graph, phases[e], weights)
-        quality += voxel_quality(graph, weights) / count
+    batch = cpu_count() or 1
+    for first in steps(-(-count // batch), progress, "Unwrapping"):
+        echoes = range(first * batch, min((first + 1) * batch, count))
+        weights = np.stack([_weights(graph, phases, magnitudes, echo_times, e) for e in echoes])
+        found, part = unwrap(graph, phases[echoes.start : echoes.stop], weights)
+        unwrapped[:, echoes.start : echoes.stop] = found.T
+        for one in weights:
+            quality += voxel_quality(graph, one) / count
     aligned = align_echoes(unwrapped, part, echo_times)
     return graph.spread(aligned), graph.spread(quality)
+
+
+def _weights(
+    graph: MaskGraph,
+    phases: FloatArray,
+    magnitudes: FloatArray,
+    echo_times: Sequence[float],
+    echo: int,
+) -> NDArray[np.uint8]:
+    """Costs of the edges of one echo, with the echo next to it as reference."""
+    if len(phases) == 1:
+        return edge_weights(graph, phases[0], magnitudes[0])
+    other = 1 if echo == 0 else echo - 1
+    ratio = echo_times[echo] / echo_times[other]
+    return edge_weights(graph, phases[echo], magnitudes[echo], phases[other], ratio)

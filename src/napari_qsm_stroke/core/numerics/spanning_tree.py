@@ -111,21 +111,30 @@ def edge_weights(
 
 
 def unwrap(
-    graph: MaskGraph, phase: FloatArray, weights: NDArray[np.uint8]
+    graph: MaskGraph, phases: FloatArray, weights: NDArray[np.uint8]
 ) -> tuple[FloatArray, NDArray[np.int32]]:
     """Add whole turns so that reliable neighbours differ by less than half a turn.
 
+    Parameters
+    ----------
+    graph : MaskGraph
+        With N voxels.
+    phases : ndarray of float32, shape (E, N)
+        In rad, wrapped. Echoes are unwrapped side by side on all cores.
+    weights : ndarray of uint8, shape (E, N, 3)
+        Costs of the edges of each echo.
+
     Returns
     -------
-    unwrapped : ndarray of float32, shape (N,)
+    unwrapped : ndarray of float32, shape (E, N)
         In rad; each connected part is right up to whole turns of its own.
     part : ndarray of int32, shape (N,)
         Number of one voxel of the connected part that the voxel belongs to.
     """
-    unwrapped = np.empty_like(phase)
-    part = np.empty(phase.size, np.int32)
-    _kruskal(graph.neighbours, weights, phase, unwrapped, part)
-    return unwrapped, part
+    unwrapped = np.empty_like(phases)
+    part = np.empty(phases.shape, np.int32)
+    _kruskal(graph.neighbours, weights, phases, unwrapped, part)
+    return unwrapped, part[0]
 
 
 def voxel_quality(graph: MaskGraph, weights: NDArray[np.uint8]) -> FloatArray:
@@ -180,49 +189,50 @@ def _root(parent: NDArray[np.int32], turns: NDArray[np.int32], voxel: int) -> tu
     return voxel, total
 
 
-@kernel()
+@kernel(parallel=True)
 def _kruskal(
     neighbours: NDArray[np.int32],
     weights: NDArray[np.uint8],
-    phase: FloatArray,
+    phases: FloatArray,
     unwrapped: FloatArray,
     part: NDArray[np.int32],
 ) -> None:
-    n = phase.size
-    start = np.zeros(WORST + 2, np.int64)
-    for a in range(n):
-        for axis in range(3):
-            start[weights[a, axis] + 1] += 1
-    start[1] = 0  # weight 0 is no edge
-    for w in range(1, WORST + 2):
-        start[w] += start[w - 1]
-    order = np.empty(start[WORST + 1], np.int32)
-    for a in range(n):
-        for axis in range(3):
-            w = weights[a, axis]
-            if w > 0:
-                order[start[w]] = 3 * a + axis
-                start[w] += 1
-    parent = np.arange(n).astype(np.int32)
-    turns = np.zeros(n, np.int32)
-    size = np.ones(n, np.int32)
-    for edge in order:
-        a = edge // 3
-        b = neighbours[a, edge % 3]
-        root_a, turns_a = _root(parent, turns, a)
-        root_b, turns_b = _root(parent, turns, b)
-        if root_a == root_b:
-            continue
-        shift = turns_a - turns_b + round((phase[a] - phase[b]) / TURN)
-        if size[root_a] < size[root_b]:
-            root_a, root_b, shift = root_b, root_a, -shift
-        parent[root_b] = root_a
-        turns[root_b] = shift
-        size[root_a] += size[root_b]
-    for a in range(n):
-        root, turn = _root(parent, turns, a)
-        part[a] = root
-        unwrapped[a] = phase[a] + TURN * turn
+    n = phases.shape[1]
+    for e in prange(phases.shape[0]):
+        start = np.zeros(WORST + 2, np.int64)
+        for a in range(n):
+            for axis in range(3):
+                start[weights[e, a, axis] + 1] += 1
+        start[1] = 0  # weight 0 is no edge
+        for w in range(1, WORST + 2):
+            start[w] += start[w - 1]
+        order = np.empty(start[WORST + 1], np.int32)
+        for a in range(n):
+            for axis in range(3):
+                w = weights[e, a, axis]
+                if w > 0:
+                    order[start[w]] = 3 * a + axis
+                    start[w] += 1
+        parent = np.arange(n).astype(np.int32)
+        turns = np.zeros(n, np.int32)
+        size = np.ones(n, np.int32)
+        for edge in order:
+            a = edge // 3
+            b = neighbours[a, edge % 3]
+            root_a, turns_a = _root(parent, turns, a)
+            root_b, turns_b = _root(parent, turns, b)
+            if root_a == root_b:
+                continue
+            shift = turns_a - turns_b + round((phases[e, a] - phases[e, b]) / TURN)
+            if size[root_a] < size[root_b]:
+                root_a, root_b, shift = root_b, root_a, -shift
+            parent[root_b] = root_a
+            turns[root_b] = shift
+            size[root_a] += size[root_b]
+        for a in range(n):
+            root, turn = _root(parent, turns, a)
+            part[e, a] = root
+            unwrapped[e, a] = phases[e, a] + TURN * turn
 
 
 @kernel()
