@@ -53,7 +53,7 @@ class Deformation:
         """Patient coordinates of points of the template, shape (n, 3) in mm."""
         goal = apply_affine(np.linalg.inv(self.affine), points)
         found = goal
-        for _ in range(20):
+        for _ in range(10):
             found = goal - self._displaced(found)
         return found
 

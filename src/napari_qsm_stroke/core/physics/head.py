@@ -94,7 +94,7 @@ class Surroundings:
 
 def make_lattice(template: HeadTemplate, deformation: Deformation) -> Lattice:
     """Lattice that holds the patient's head with room around it."""
-    index = np.argwhere(template.brain > 0)[::37].astype(np.float64)
+    index = np.argwhere(template.brain > 0)[::501].astype(np.float64)
     points = deformation.to_patient(apply_affine(template.affine, index))
     low, high = points.min(0) - 40, points.max(0) + 40
     count = np.ceil((high - low) / SPACING_MM).astype(int) + 1

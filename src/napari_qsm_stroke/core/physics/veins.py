@@ -217,8 +217,9 @@ def medullary_courses(
             away = length * np.array([sign * np.cos(angle), rng.normal(0, 0.15), np.sin(angle)])
             parts = np.linspace(1, 0, max(2, int(length / 1.5)))[:, None]
             bend = rng.normal(0, 0.5, 3) * np.sin(np.pi * parts)
-            courses.append(deformation.to_patient(wall + parts * away + bend))
-    return courses
+            courses.append(wall + parts * away + bend)
+    moved = deformation.to_patient(np.concatenate(courses))
+    return np.split(moved, np.cumsum([len(course) for course in courses])[:-1])
 
 
 def deep_courses(rng: np.random.Generator, deformation: Deformation) -> list[NDArray[np.float64]]:
