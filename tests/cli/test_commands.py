@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from napari_qsm_stroke.cohort.participant import Outcome
 from napari_qsm_stroke.errors import Cancelled
 from napari_qsm_stroke.io.nifti import read_volume
 from napari_qsm_stroke.pipeline.discovery import methods
+from napari_qsm_stroke.pipeline.simulate import simulate
 
 RECIPE = """
 name = "quick"
@@ -234,6 +237,52 @@ def test_a_folder_that_cannot_be_written_is_said(scan: Files, tmp_path: Path, ca
         line += [f"--{name}", str(scan[name][0])]
     assert main(line) == 1
     assert "Check rights and free space" in capsys.readouterr().err
+
+
+def test_demo_from_raw_phase_to_a_report_without_a_display(tmp_path: Path, monkeypatch, capsys):
+    coarse = functools.partial(simulate, voxel_size=(3.0, 3.0, 3.0))
+    monkeypatch.setattr("napari_qsm_stroke.pipeline.simulate.simulate", coarse)
+    assert main(["demo", "--headless", "--out", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "Vein susceptibility by territory" in shown
+    assert "-38 % inside the veins" in shown
+    report = re.search(r"^Report: (.+)$", shown, re.MULTILINE)
+    assert report is not None
+    assert Path(report.group(1)).read_text("utf-8").lower().startswith("<!doctype html>")
+    rows = rows_of(tmp_path / "results" / "sub-01" / "sub-01_measurements.tsv")
+    truth = tmp_path / "bids" / "derivatives" / "ground-truth" / "sub-01"
+    assert (
+        rows["infarct_core"]["side"]
+        == rows_of(truth / "sub-01_measurements.tsv")["infarct_core"]["side"]
+    )
+    brain, chi = (
+        read_volume(tmp_path / "results/sub-01/anat" / name).data
+        for name in ("sub-01_desc-brain_mask.nii.gz", "sub-01_desc-stroke_Chimap.nii.gz")
+    )
+    true = read_volume(truth / "anat" / "sub-01_desc-brain_mask.nii.gz").data
+    assert 2 * (brain * true).sum() / (brain.sum() + true.sum()) > 0.9
+    assert np.isfinite(chi).all()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_demo_opens_the_window_that_an_entry_point_names(broken: bool, monkeypatch, capsys):
+    seen: list[object] = []
+
+    class Window:
+        def load(self) -> object:
+            if broken:
+                raise ImportError("no Qt binding")
+            return lambda *what: seen.extend(what)
+
+    monkeypatch.setattr(demo, "entry_points", lambda **_: [Window()])
+    demo.open_window("case", "measurements")
+    assert seen == ([] if broken else ["case", "measurements"])
+    assert ("No window: no Qt binding" in capsys.readouterr().err) == broken
+
+
+def test_the_window_of_this_package_is_named():
+    (window,) = entry_points(group=demo.WINDOWS)
+    assert window.value == "napari_qsm_stroke.gui.app:show_case"
 
 
 @pytest.mark.parametrize(("display", "seen"), [("", False), (":1", True)])

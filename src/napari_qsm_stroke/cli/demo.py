@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.pipeline.measure import Measurements
@@ -64,12 +65,20 @@ def execute(arguments: argparse.Namespace) -> int:
         files = export(case, measurements, results, job)
     show_left_out(case)
     show_measurements(measurements)
-    print(f"Simulated: core veins at {truth.core_ratio:g} of the contralateral ones.")
+    inside, shared = _core_change(truth.intravascular_ppm), _core_change(truth.map_ppm)
+    print(
+        f"Truth of the core against contralateral: {inside:+.0f} % inside the veins, "
+        f"{shared:+.0f} % in voxels that veins share with tissue."
+    )
     report = next((f for f in files if f.name.endswith("_report.html")), results)
     print(f"Report: {report.resolve()}")
     if not arguments.headless and has_display():
-        _open(case, measurements)
+        open_window(case, measurements)
     return 0
+
+
+def _core_change(medians: Mapping[str, float]) -> float:
+    return 100 * (medians["infarct_core"] / medians["contralateral_mca"] - 1)
 
 
 def has_display() -> bool:
@@ -78,7 +87,7 @@ def has_display() -> bool:
     return platform.system() != "Linux" or any(map(os.environ.get, on_screen_only_with_these))
 
 
-def _open(case: Case, measurements: Measurements) -> None:
+def open_window(case: Case, measurements: Measurements) -> None:
     """Open the window that an entry point names: the command line itself knows of none."""
     for window in entry_points(group=WINDOWS):
         try:
