@@ -198,7 +198,8 @@ class Session:
             return
         case = self._case
         for name, volume in self._edits.items():
-            case = case.with_edit(name, volume)
+            in_order = np.ascontiguousarray(volume.data)  # of other maps: compared in one pass
+            case = case.with_edit(name, volume.with_data(in_order))
         self._edits.clear()
         self._remember(self._case)
         self._case = case

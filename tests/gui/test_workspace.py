@@ -106,6 +106,7 @@ def test_docks_are_narrow_enough_for_a_laptop(opened: Any) -> None:
     for panel in panels.values():
         assert panel.minimumSizeHint().width() <= 350, panel.TITLE
         assert panel.minimumWidth() <= 350
+        assert panel.body.parentWidget().minimumSizeHint().width() <= 335, panel.TITLE
 
 
 def test_napari_s_menu_opens_the_same_docks(make_napari_viewer: Any, npe2pm: Any) -> None:

@@ -41,9 +41,12 @@ class Workbench:
     ----------
     unmeasured : Signal
         Emitted with the reason where the table cannot be measured.
+    measuring : Signal
+        Emitted with True when measuring begins and with False when the table is up to date.
     """
 
     unmeasured = Signal(str)
+    measuring = Signal(bool)
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.viewer = viewer
@@ -124,6 +127,7 @@ class Workbench:
                 self.session.measurements = table
 
         self._measuring = self.jobs.start("Measure", work, done, self._measured)
+        self.measuring.emit(True)
 
     def _measured(self, outcome: Outcome) -> None:
         self._measuring = None
@@ -133,6 +137,8 @@ class Workbench:
         if self._again:
             self._again = False
             self.measure()
+        if self._measuring is None:
+            self.measuring.emit(False)
 
     def _follow(self, names: frozenset[str]) -> None:
         case = self.session.case

@@ -41,10 +41,11 @@ TOOLS = (
 
 
 PART_TOOLS = (
-    ("remove_part", "Remove part", "Click on a part of the mask: it goes"),
-    ("keep_part", "Keep part", "Click on a part of the mask: all others go"),
+    ("remove_part", "Part away", "Click on a part of the mask: it goes"),
+    ("keep_part", "Only part", "Click on a part of the mask: all others go"),
 )
 PARTS = {key for key, _, _ in PART_TOOLS}
+NEIGHBOUR = "Show the next slice that the mask reaches into"
 SPECK_MM3 = 10.0
 
 
@@ -77,6 +78,7 @@ class CorrectPanel(Panel):
             button = QPushButton(title)
             button.setCheckable(True)
             button.setToolTip(tip)
+            button.setMinimumWidth(56)
             button.clicked.connect(lambda _on, m=mode: self.use(m))
             grid.addWidget(button, 0, index)
             self.tools[mode] = button
@@ -110,6 +112,7 @@ class CorrectPanel(Panel):
         self.distance.setValue(1.0)
         self.distance.setSingleStep(0.5)
         self.distance.setSuffix(" mm")
+        self.distance.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         grid.addWidget(self.distance, 0, 0)
         self.whole: list[QPushButton] = []
         for place, (title, tip, change) in {
@@ -148,8 +151,9 @@ class CorrectPanel(Panel):
         row.addWidget(self.opacity, 1)
         self.body.addLayout(row)
         jumps = QHBoxLayout()
-        for title, step in (("< Slice with it", -1), ("Largest", 0), ("Slice with it >", 1)):
+        for title, step in (("< Slice", -1), ("Largest", 0), ("Slice >", 1)):
             button = QPushButton(title)
+            button.setToolTip("Show the slice with most of the mask" if step == 0 else NEIGHBOUR)
             button.clicked.connect(lambda _on, s=step: self._jump(s))
             jumps.addWidget(button)
         self.body.addLayout(jumps)
@@ -157,10 +161,10 @@ class CorrectPanel(Panel):
     def _build_verdict(self) -> None:
         self.body.addWidget(heading("Proposal"))
         row = QHBoxLayout()
-        self.accept_button = QPushButton("Accept as it is")
+        self.accept_button = QPushButton("Accept")
         self.accept_button.setToolTip("No later run replaces the mask")
         self.accept_button.clicked.connect(self._accept)
-        self.reset_button = QPushButton("Back to the proposal")
+        self.reset_button = QPushButton("Back to proposal")
         self.reset_button.clicked.connect(self._reset)
         row.addWidget(self.accept_button)
         row.addWidget(self.reset_button)

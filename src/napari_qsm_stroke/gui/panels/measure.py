@@ -66,7 +66,10 @@ class MeasurePanel(Panel):
         for text, value in (("found", None), ("left", "left"), ("right", "right")):
             self.side.addItem(text, value)
         self.side.currentIndexChanged.connect(self._set_side)
+        self.busy = note("")
+        self.busy.setWordWrap(False)
         row.addWidget(self.side, 1)
+        row.addWidget(self.busy)
         self.body.addLayout(row)
         self.table = QTableWidget(2 * len(REGIONS), len(COLUMNS))
         self._prepare_table()
@@ -95,7 +98,8 @@ class MeasurePanel(Panel):
         buttons.addWidget(self.report_button, 0, 1)
         self.actions.addLayout(buttons)
         self.exported: list[Path] = []
-        self.bench.unmeasured.connect(self._unmeasured)
+        self.ears.listen(self.bench.unmeasured, self._unmeasured)
+        self.ears.listen(self.bench.measuring, self._measuring)
 
     def refresh(self, names: frozenset[str]) -> None:
         """Show the table, the side and what can be exported."""
@@ -167,9 +171,11 @@ class MeasurePanel(Panel):
         height = self.table.verticalHeader().length() + self.table.horizontalHeader().height()
         self.table.setFixedHeight(height + 4)
 
+    def _measuring(self, on: bool) -> None:
+        self.busy.setText("measuring ..." if on else "")
+
     def _unmeasured(self, reason: str) -> None:
-        if not self._closed:
-            self.notes.setText(reason)
+        self.notes.setText(reason)
 
     # -- side and settings -------------------------------------------------------------------
 
@@ -234,12 +240,6 @@ class MeasurePanel(Panel):
         if report is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(report)))
 
-    def close_down(self) -> None:
-        """Stop listening."""
-        if not self._closed:
-            self.bench.unmeasured.disconnect(self._unmeasured)
-        super().close_down()
-
 
 def _cells(row: RegionRow | None) -> tuple[str, ...]:
     if row is None:
@@ -250,7 +250,7 @@ def _cells(row: RegionRow | None) -> tuple[str, ...]:
 
     median = text(row.chi_median_ppm, ".3f")
     if row.chi_median_ppm is not None:
-        median += f"\n{row.chi_q1_ppm:.3f} - {row.chi_q3_ppm:.3f}"
+        median += f"\n{row.chi_q1_ppm:.3f}–{row.chi_q3_ppm:.3f}"
     return (
         text(row.vein_volume_ml, ".2f"),
         text(row.n_vein_voxels, "d"),

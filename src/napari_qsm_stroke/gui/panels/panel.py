@@ -38,6 +38,24 @@ TONES = {
 }
 
 
+class Ears:
+    """What a panel listens to: it must stop when Qt deletes the widget, whoever asked for that."""
+
+    def __init__(self) -> None:
+        self._connected: list[tuple[Any, Any]] = []
+
+    def listen(self, signal: Any, slot: Callable[..., None]) -> None:
+        """Connect a signal of the session or the workbench."""
+        signal.connect(slot)
+        self._connected.append((signal, slot))
+
+    def close(self) -> None:
+        """Disconnect all."""
+        for signal, slot in self._connected:
+            signal.disconnect(slot, missing_ok=True)
+        self._connected.clear()
+
+
 class Panel(QWidget):
     """A dock of the plugin.
 
@@ -55,6 +73,8 @@ class Panel(QWidget):
         super().__init__()
         self.bench = workbench(napari_viewer)
         self.session = self.bench.session
+        self.ears = ears = Ears()
+        self.destroyed.connect(lambda: ears.close())
         self._closed = False
         self._watched = False
         self._job: Job | None = None
@@ -82,7 +102,7 @@ class Panel(QWidget):
         outer.addLayout(self._foot())
         self.build()
         self.body.addStretch(1)
-        self.session.changed.connect(self._changed)
+        self.ears.listen(self.session.changed, self._changed)
         self.refresh(frozenset({"case", "side", "settings", "measurements"}))
 
     # -- to be filled in ---------------------------------------------------------------------
@@ -178,9 +198,8 @@ class Panel(QWidget):
     # -- life --------------------------------------------------------------------------------
 
     def _changed(self, names: frozenset[str]) -> None:
-        if not self._closed:
-            self.view_bar.refresh()
-            self.refresh(names)
+        self.view_bar.refresh()
+        self.refresh(names)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Watch the window that the panel is docked in: jobs stop when it goes."""
@@ -208,7 +227,7 @@ class Panel(QWidget):
         self._closed = True
         if self._job is not None:
             self._job.cancel()
-        self.session.changed.disconnect(self._changed)
+        self.ears.close()
 
 
 def note(text: str) -> QLabel:
