@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qsm_stroke.core.method import method
-from napari_qsm_stroke.core.numerics.compiled import kernel, prange
+from napari_qsm_stroke.core.numerics.compiled import kernel
 from napari_qsm_stroke.core.physics.units import radians_per_ppm_second
 from napari_qsm_stroke.core.quantities import (
     Brain,
@@ -111,7 +111,7 @@ def _signal_noise(phase: NDArray[Any], magnitude: NDArray[Any], inside: NDArray[
     return MAD_TO_SD * float(np.median(np.abs(values))) / taps if values.size else 0.0
 
 
-@kernel(parallel=True)
+@kernel()
 def _fit(
     phase: FloatArray,
     magnitude: FloatArray,
@@ -121,7 +121,7 @@ def _fit(
 ) -> None:
     """Slope in rad/s and its standard deviation for a signal noise of 1."""
     echoes = times.size
-    for v in prange(phase.shape[0]):
+    for v in range(phase.shape[0]):
         weight, mean_t, mean_p = 0.0, 0.0, 0.0
         for e in range(echoes):
             w = float(magnitude[v, e]) ** 2

@@ -100,7 +100,8 @@ class Poisson:
             return solution
         for colour in (0, 1):
             _smooth(solution, source, inside, couplings, colour)
-        _residual(solution, source, inside, couplings, residual)
+        _apply(solution, inside, couplings, residual)
+        np.subtract(source, residual, out=residual)
         coarse = np.empty_like(self._levels[index + 1][2])
         _restrict(residual, self._levels[index + 1][0], coarse)
         _prolong(self._cycle(index + 1, coarse), inside, solution)
@@ -151,32 +152,6 @@ def _apply(u: FloatArray, inside: ByteArray, couplings: FloatArray, image: Float
 
 
 @kernel(parallel=True)
-def _residual(
-    u: FloatArray,
-    source: FloatArray,
-    inside: ByteArray,
-    couplings: FloatArray,
-    residual: FloatArray,
-) -> None:
-    nx, ny, nz = u.shape
-    wx, wy, wz = couplings[0], couplings[1], couplings[2]
-    centre = np.float32(2) * (wx + wy + wz)
-    for i in prange(nx):
-        for j in range(ny):
-            for k in range(nz):
-                if inside[i, j, k]:
-                    residual[i, j, k] = (
-                        source[i, j, k]
-                        - centre * u[i, j, k]
-                        + wx * (u[i - 1, j, k] + u[i + 1, j, k])
-                        + wy * (u[i, j - 1, k] + u[i, j + 1, k])
-                        + wz * (u[i, j, k - 1] + u[i, j, k + 1])
-                    )
-                else:
-                    residual[i, j, k] = 0
-
-
-@kernel(parallel=True)
 def _smooth(
     u: FloatArray,
     source: FloatArray,
@@ -199,11 +174,11 @@ def _smooth(
                     )
 
 
-@kernel(parallel=True)
+@kernel()
 def _restrict(residual: FloatArray, inside: ByteArray, coarse: FloatArray) -> None:
     nx, ny, nz = coarse.shape
     fx, fy, fz = residual.shape
-    for i in prange(nx):
+    for i in range(nx):
         for j in range(ny):
             for k in range(nz):
                 total = np.float32(0)
@@ -215,10 +190,10 @@ def _restrict(residual: FloatArray, inside: ByteArray, coarse: FloatArray) -> No
                 coarse[i, j, k] = total * np.float32(0.125)
 
 
-@kernel(parallel=True)
+@kernel()
 def _prolong(coarse: FloatArray, inside: ByteArray, u: FloatArray) -> None:
     nx, ny, nz = u.shape
-    for i in prange(1, nx - 1):
+    for i in range(1, nx - 1):
         for j in range(1, ny - 1):
             for k in range(1, nz - 1):
                 if inside[i, j, k]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.compiled import inner, kernel, prange
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange, routine
 from napari_qsm_stroke.core.numerics.frame import Frame
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def voxel_quality(graph: MaskGraph, weights: NDArray[np.uint8]) -> FloatArray:
     return quality
 
 
-@inner
+@routine
 def _wrap(angle: float) -> float:
     return angle - TURN * round(angle / TURN)
 
@@ -176,7 +176,7 @@ def _weigh(
             weights[a, axis] = max(round((1 - good) * WORST), 1)
 
 
-@inner
+@routine
 def _root(parent: NDArray[np.int32], turns: NDArray[np.int32], voxel: int) -> tuple[int, int]:
     """Root of the tree of a voxel and its turns relative to the root; halves the path."""
     total = 0
@@ -197,42 +197,61 @@ def _kruskal(
     unwrapped: FloatArray,
     part: NDArray[np.int32],
 ) -> None:
-    n = phases.shape[1]
     for e in prange(phases.shape[0]):
-        start = np.zeros(WORST + 2, np.int64)
-        for a in range(n):
-            for axis in range(3):
-                start[weights[e, a, axis] + 1] += 1
-        start[1] = 0  # weight 0 is no edge
-        for w in range(1, WORST + 2):
-            start[w] += start[w - 1]
-        order = np.empty(start[WORST + 1], np.int32)
-        for a in range(n):
-            for axis in range(3):
-                w = weights[e, a, axis]
-                if w > 0:
-                    order[start[w]] = 3 * a + axis
-                    start[w] += 1
-        parent = np.arange(n).astype(np.int32)
-        turns = np.zeros(n, np.int32)
-        size = np.ones(n, np.int32)
-        for edge in order:
-            a = edge // 3
-            b = neighbours[a, edge % 3]
-            root_a, turns_a = _root(parent, turns, a)
-            root_b, turns_b = _root(parent, turns, b)
-            if root_a == root_b:
-                continue
-            shift = turns_a - turns_b + round((phases[e, a] - phases[e, b]) / TURN)
-            if size[root_a] < size[root_b]:
-                root_a, root_b, shift = root_b, root_a, -shift
-            parent[root_b] = root_a
-            turns[root_b] = shift
-            size[root_a] += size[root_b]
-        for a in range(n):
-            root, turn = _root(parent, turns, a)
-            part[e, a] = root
-            unwrapped[e, a] = phases[e, a] + TURN * turn
+        _grow(neighbours, weights[e], phases[e], unwrapped[e], part[e])
+
+
+@routine
+def _by_cost(weights: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Numbers of the edges (3 a + axis) from the cheapest to the dearest."""
+    start = np.zeros(WORST + 2, np.int64)
+    for a in range(weights.shape[0]):
+        for axis in range(3):
+            start[weights[a, axis] + 1] += 1
+    start[1] = 0  # weight 0 is no edge
+    for w in range(1, WORST + 2):
+        start[w] += start[w - 1]
+    order = np.empty(start[WORST + 1], np.int32)
+    for a in range(weights.shape[0]):
+        for axis in range(3):
+            w = weights[a, axis]
+            if w > 0:
+                order[start[w]] = 3 * a + axis
+                start[w] += 1
+    return order
+
+
+@routine
+def _grow(
+    neighbours: NDArray[np.int32],
+    weights: NDArray[np.uint8],
+    phase: FloatArray,
+    unwrapped: FloatArray,
+    part: NDArray[np.int32],
+) -> None:
+    n = phase.size
+    parent = np.empty(n, np.int32)
+    for a in range(n):
+        parent[a] = a
+    turns = np.zeros(n, np.int32)
+    size = np.ones(n, np.int32)
+    for edge in _by_cost(weights):
+        a = edge // 3
+        b = neighbours[a, edge % 3]
+        root_a, turns_a = _root(parent, turns, a)
+        root_b, turns_b = _root(parent, turns, b)
+        if root_a == root_b:
+            continue
+        shift = turns_a - turns_b + round((phase[a] - phase[b]) / TURN)
+        if size[root_a] < size[root_b]:
+            root_a, root_b, shift = root_b, root_a, -shift
+        parent[root_b] = root_a
+        turns[root_b] = shift
+        size[root_a] += size[root_b]
+    for a in range(n):
+        root, turn = _root(parent, turns, a)
+        part[a] = root
+        unwrapped[a] = phase[a] + TURN * turn
 
 
 @kernel()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.compiled import inner, kernel, prange
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange, routine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,17 +87,17 @@ def solve_spectrum(
                 spectrum[mi, mj, mk] = complex(re + d * im, d * re - im)
 
 
-@inner
+@routine
 def _clip(value: Any, limit: Any) -> Any:
     return min(max(value, -limit), limit)
 
 
-@inner
+@routine
 def _limit(edges: Any, axis: Any, limits: Any) -> Any:
     return limits[(edges >> axis) & 1]
 
 
-@inner
+@routine
 def _shrunk(value: Any, limit: Any) -> Any:
     return value - np.float32(2) * min(max(value, -limit), limit)
 

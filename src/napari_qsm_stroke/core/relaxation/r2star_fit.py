@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm_stroke.core.method import method
-from napari_qsm_stroke.core.numerics.compiled import kernel, prange
+from napari_qsm_stroke.core.numerics.compiled import kernel
 from napari_qsm_stroke.core.quantities import Brain, EchoTimes, Magnitude, R2Star
 from napari_qsm_stroke.errors import InputError
 
@@ -61,9 +61,9 @@ def r2star_fit(magnitude: Magnitude, brain: Brain, *, echo_times: EchoTimes) -> 
     return r2star
 
 
-@kernel(parallel=True)
+@kernel()
 def _decay(size: FloatArray, times: NDArray[np.float64], rates: FloatArray) -> None:
-    for v in prange(size.shape[0]):
+    for v in range(size.shape[0]):
         weight, mean_t, mean_y = 0.0, 0.0, 0.0
         for e in range(times.size):
             m = float(size[v, e])
