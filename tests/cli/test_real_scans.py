@@ -64,5 +64,5 @@ def test_a_whole_head_at_3_tesla(real_data: Path, tmp_path: Path, capsys):
     reference = true.data > 0.5
     assert 2 * (brain & reference).sum() / (brain.sum() + reference.sum()) >= 0.9
     manifest = json.loads((tmp_path / "sub-01" / "sub-01_manifest.json").read_text())
-    assert len(manifest["inputs"]) == 5
+    assert len(manifest["inputs"]) == 11  # five images, their sidecars, the b values
     assert len(manifest["warnings"]) == 4

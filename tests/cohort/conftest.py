@@ -14,6 +14,7 @@ name = "quick"
 method = "complex_signal"
 [[step]]
 method = "magnitude_brain"
+working_resolution = 4.0
 [[step]]
 method = "laplacian"
 [[step]]

@@ -43,9 +43,10 @@ def test_done_once_and_skipped_then(first, tmp_path: Path):
     manifest = read_manifest(tmp_path / "out", "sub-01")
     assert manifest["status"] == "done"
     assert set(manifest["inputs"]) == {
-        f"sub-01/anat/sub-01_echo-{e}_part-{p}_MEGRE.nii.gz"
+        f"sub-01/anat/sub-01_echo-{e}_part-{p}_MEGRE.{ending}"
         for e in (1, 2, 3)
         for p in ("mag", "phase")
+        for ending in ("nii.gz", "json")
     }
     folder = tmp_path / "out" / "sub-01"
     for name, digest in manifest["outputs"].items():
@@ -69,6 +70,8 @@ def test_what_changed_is_done_again(first, data_set: Path, tmp_path: Path):
     assert first(values=("tkd.threshold=0.25",)).status == "done"
     settings = MeasureSettings(min_voxels=21)
     assert first(values=("tkd.threshold=0.25",), settings=settings).status == "done"
+    sidecar = data_set / "sub-01/anat/sub-01_echo-2_part-mag_MEGRE.json"
+    sidecar.write_text(sidecar.read_text().replace("}", ', "FlipAngle": 15}'))
     assert first().status == "done"
     chi = tmp_path / "out/sub-01/anat/sub-01_desc-stroke_Chimap.nii.gz"
     before = chi.read_bytes()

@@ -101,7 +101,7 @@ def describe(files: CaseFiles, plan: Plan) -> Job:
             "echo_times": list(files.echo_times or ()),
             "field_strength": files.field_strength,
         }
-    hashes = {files.name_of(p): file_hash(p) for _, p in files.roles() if p.is_file()}
+    hashes = {files.name_of(path): file_hash(path) for path in files.read()}
     return Job(hashes, config)
 
 

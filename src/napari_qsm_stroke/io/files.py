@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_qsm_stroke.errors import InputError, MissingError
+from napari_qsm_stroke.io.sidecar import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,12 @@ class CaseFiles:
             path = getattr(self, role)
             if path is not None:
                 yield role, path
+
+    def read(self) -> list[Path]:
+        """Return every file that loading reads: images, and what lies beside them."""
+        images = [path for _, path in self.roles()]
+        others = [beside(path, ending) for path in images for ending in (".json", ".bval")]
+        return [path for path in (*images, *others) if path.is_file()]
 
     def name_of(self, path: Path) -> str:
         """Name of a file for provenance: relative to the data set, or the bare name."""
