@@ -55,10 +55,12 @@ class ClickTool:
     def __init__(self, clicked: Callable[[tuple[int, int, int]], None]) -> None:
         self._clicked = clicked
         self._layer: Labels | None = None
+        self.tool = ""
 
-    def take(self, layer: Labels) -> None:
+    def take(self, layer: Labels, tool: str) -> None:
         """Listen to clicks on the layer of this mask, instead of drawing."""
         self.drop()
+        self.tool = tool
         layer.mode = "pan_zoom"
         layer.mouse_drag_callbacks.append(self._press)
         self._layer = layer
@@ -68,6 +70,7 @@ class ClickTool:
         if self._layer is not None and self._press in self._layer.mouse_drag_callbacks:
             self._layer.mouse_drag_callbacks.remove(self._press)
         self._layer = None
+        self.tool = ""
 
     def _press(self, layer: Labels, event: Any) -> Generator[None, None, None]:
         start = np.asarray(event.pos)
@@ -76,6 +79,6 @@ class ClickTool:
         while event.type == "mouse_move":
             moved = max(moved, float(np.abs(np.asarray(event.pos) - start).max()))
             yield
-        if moved <= CLICK_PIXELS:
+        if moved <= CLICK_PIXELS and str(layer.mode) == "pan_zoom":
             s, a, r = (round(v) for v in layer.world_to_data(event.position)[-3:])
             self._clicked((r, a, s))

@@ -26,6 +26,7 @@ def get_reader(path: PathOrPaths) -> Reader | None:
 def read_files(path: PathOrPaths) -> Layers:
     """Read NIfTI files, each to a layer in canonical orientation."""
     from napari_qsm_stroke.gui.layers import layer_data, look
+    from napari_qsm_stroke.gui.workbench import wait_for
     from napari_qsm_stroke.io.nifti import read_volume
 
     paths = [Path(p) for p in (path if isinstance(path, (list, tuple)) else [path])]
@@ -33,7 +34,7 @@ def read_files(path: PathOrPaths) -> Layers:
     for file in paths:
         role = guess_role(file) or "image"
         name = QUANTITY.get(role, role)
-        volume = read_volume(file)
+        volume = wait_for(f"Open {file.name}", lambda _progress, file=file: read_volume(file))
         title = file.name.removesuffix(".gz").removesuffix(".nii")
         data, attributes, kind = layer_data(name, volume, title=title)
         if look(name).kind == "image" and look(name).limits is not None:
@@ -45,11 +46,13 @@ def read_files(path: PathOrPaths) -> Layers:
 def read_folder(path: PathOrPaths) -> Layers:
     """Read the first examination of a BIDS folder; its case travels with the layers."""
     from napari_qsm_stroke.gui.layers import layer_data
+    from napari_qsm_stroke.gui.workbench import wait_for
     from napari_qsm_stroke.io.bids import find_cases
     from napari_qsm_stroke.io.load import load_files
 
     assert isinstance(path, (str, Path, list, tuple))
     folder = Path(path if isinstance(path, (str, Path)) else path[0])
-    case = load_files(find_cases(folder)[0])
+    files = find_cases(folder)[0]
+    case = wait_for(f"Open {files.key}", lambda progress: load_files(files, progress))
     shown = [n for n in ("magnitude", "phase", "susceptibility") if n in case.maps]
     return [layer_data(name, case.maps[name], case=case) for name in shown]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.viewer import current_viewer
-from qtpy.QtWidgets import QApplication
-
 from napari_qsm_stroke.gui.layers import layer_data
-from napari_qsm_stroke.gui.workbench import workbench
+from napari_qsm_stroke.gui.workbench import wait_for
 from napari_qsm_stroke.pipeline.simulate import simulate
 
 if TYPE_CHECKING:
@@ -34,9 +31,5 @@ def _simulated(**options: Any) -> Layers:
     def work(progress: Progress) -> Any:
         return simulate(seed=1, **options, progress=progress)[0]
 
-    viewer = current_viewer()
-    if viewer is None or QApplication.instance() is None:
-        case = work(lambda _fraction, _stage: None)
-    else:
-        case = workbench(viewer).jobs.wait("Simulate a patient", work)
+    case = wait_for("Simulate a patient", work)
     return [layer_data(name, case.maps[name], case=case) for name in ("magnitude", "phase")]

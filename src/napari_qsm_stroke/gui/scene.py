@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psygnal
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, QTimer
 
@@ -34,7 +35,14 @@ class Scene(QObject):
         Where the layers live.
     session : Session
         The case that is open.
+
+    Attributes
+    ----------
+    shown : Signal
+        Emitted when a layer of the case came or was replaced, or another tool is in the hand.
     """
+
+    shown = psygnal.Signal()
 
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
         super().__init__()
@@ -52,6 +60,7 @@ class Scene(QObject):
         session.changed.connect(self._follow)
         viewer.layers.events.inserted.connect(self._inserted)
         viewer.layers.events.removed.connect(self._removed)
+        viewer.layers.selection.events.active.connect(self._announce)
         for layer in list(viewer.layers):
             self._adopt(layer)
 
@@ -116,6 +125,7 @@ class Scene(QObject):
                 layer.visible = other == name
         if isinstance(active, Labels):
             self._viewer.layers.selection.active = active  # the tool stays in the hand
+        self.shown.emit()
 
     def flush(self) -> None:
         """Bring every layer up to date now."""
@@ -220,14 +230,10 @@ class Scene(QObject):
             if layer is not None:
                 self._update(layer, name)
             elif name in layers.SHOWN or name in self._asked:
-                self._add(name)
+                self._insert(name, case.maps[name])
+            self.shown.emit()
         if self._wanted:
             self._adding.start()
-
-    def _add(self, name: str) -> None:
-        case = self._session.case
-        assert case is not None
-        self._insert(name, case.maps[name])
 
     def _insert(self, name: str, volume: Volume) -> None:
         layer = Layer.create(*layers.layer_data(name, volume, echo=self._echo))
@@ -263,6 +269,9 @@ class Scene(QObject):
     def _inserted(self, event: Any) -> None:
         self._adopt(event.value)
 
+    def _announce(self, _event: Any) -> None:
+        self.shown.emit()
+
     def _removed(self, _event: Any) -> None:
         """Bring nothing back where the viewer was emptied: so it is when the window closes."""
         if not self._viewer.layers:
@@ -274,6 +283,7 @@ class Scene(QObject):
         if isinstance(layer, Labels) and layers.role(layer) in EDITABLE:
             layer.events.paint.connect(self._drawn)
             layer.events.set_data.connect(self._drawn)  # undo and redo emit nothing else
+            layer.events.mode.connect(self._announce)
             layer.contour = layers.look(layers.role(layer) or "").contour
         case = layers.case_of(layer)
         if case is not None and case is not self._opened:

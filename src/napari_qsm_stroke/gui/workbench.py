@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari.viewer import current_viewer
 from psygnal import Signal
+from qtpy.QtWidgets import QApplication
 
 from napari_qsm_stroke.cohort.export import export
-from napari_qsm_stroke.core.progress import Progress, part
+from napari_qsm_stroke.core.progress import Progress, part, silent
 from napari_qsm_stroke.gui.jobs import Failed, Job, Jobs, Outcome
 from napari_qsm_stroke.gui.scene import Scene
 from napari_qsm_stroke.gui.view import View
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_qsm_stroke.case.case import Case
+    from napari_qsm_stroke.gui.jobs import Work
     from napari_qsm_stroke.pipeline.recipe import Recipe
 
 _WORKBENCHES: WeakKeyDictionary[Any, Workbench] = WeakKeyDictionary()
-Ended = "Callable[[Outcome], None] | None"
 
 
 class Workbench:
@@ -146,6 +148,17 @@ class Workbench:
             self.view.title(case.key)
         if names & {"case", "side", "settings", *MEASURED}:
             self.measure()
+
+
+def wait_for(title: str, work: Work) -> Any:
+    """Do what napari wants the result of at once, without the window standing still.
+
+    Where there is no window the work is done here and now.
+    """
+    viewer = current_viewer()
+    if viewer is None or QApplication.instance() is None:
+        return work(silent)
+    return workbench(viewer).jobs.wait(title, work)
 
 
 def workbench(viewer: Any) -> Workbench:

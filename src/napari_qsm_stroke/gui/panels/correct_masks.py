@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -41,8 +41,8 @@ TOOLS = (
 
 
 PART_TOOLS = (
-    ("remove_part", "Part away", "Click on a part of the mask: it goes"),
-    ("keep_part", "Only part", "Click on a part of the mask: all others go"),
+    ("remove_part", "Remove part", "Click on a part of the mask: it goes"),
+    ("keep_part", "Keep part", "Click on a part of the mask: all others go"),
 )
 PARTS = {key for key, _, _ in PART_TOOLS}
 NEIGHBOUR = "Show the next slice that the mask reaches into"
@@ -69,6 +69,7 @@ class CorrectPanel(Panel):
         self._build_whole()
         self._build_display()
         self._build_verdict()
+        self.ears.listen(self.bench.scene.shown, self._show_tool)
 
     def _build_tools(self) -> None:
         self.body.addWidget(heading("Draw"))
@@ -186,10 +187,10 @@ class CorrectPanel(Panel):
         part = mode in PARTS
         editing.take(self.bench.viewer, layer, "pan_zoom" if part else mode)
         if part:
-            self._click.take(layer)
+            self._click.take(layer, mode)
             self.say("Click on a part of the mask.")
         self._set_brush()
-        self._show_mode(mode)
+        self._show_tool()
 
     def _layer(self) -> Any:
         self.bench.scene.flush()
@@ -215,15 +216,20 @@ class CorrectPanel(Panel):
         binary = case is not None and look(self.name).colours[1:] == ()
         for button in self.whole:
             button.setEnabled(binary and not self.working)
+        self._show_tool()
+
+    def _show_tool(self) -> None:
+        """Show what is in the hand, whoever put it there, and how the mask is drawn."""
         layer = self.bench.scene.mask(self.name)
-        if layer is not None:
-            for widget, value in (
-                (self.opacity, round(100 * layer.opacity)),
-                (self.outline, bool(layer.contour)),
-            ):
-                widget.blockSignals(True)
-                widget.setValue(value) if widget is self.opacity else widget.setChecked(value)
-                widget.blockSignals(False)
+        active = layer is not None and self.bench.viewer.layers.selection.active == layer
+        in_hand = (self._click.tool or str(layer.mode)) if active else ""
+        for name, button in self.tools.items():
+            button.setChecked(name == in_hand)
+        if layer is None:
+            return
+        with QSignalBlocker(self.opacity), QSignalBlocker(self.outline):
+            self.opacity.setValue(round(100 * layer.opacity))
+            self.outline.setChecked(bool(layer.contour))
 
     def _origin(self) -> str:
         case = self.session.case
@@ -285,15 +291,11 @@ class CorrectPanel(Panel):
         return partial(edit.remove_small, volume=SPECK_MM3, voxel_size=self._size())
 
     def _part_clicked(self, voxel: tuple[int, int, int]) -> None:
-        keep = self.tools["keep_part"].isChecked()
+        keep = self._click.tool == "keep_part"
         change = edit.keep_component if keep else edit.remove_component
         self.transform("Keep part" if keep else "Remove part", partial(change, voxel=voxel))
 
     # -- actions -----------------------------------------------------------------------------
-
-    def _show_mode(self, mode: str) -> None:
-        for name, button in self.tools.items():
-            button.setChecked(name == mode)
 
     def _on_layer(self, action: str) -> None:
         layer = self.bench.scene.mask(self.name)

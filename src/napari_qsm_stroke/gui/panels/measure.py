@@ -41,11 +41,11 @@ REGIONS = {
     "peri_infarct_5_10mm": "Around the core, 5-10 mm",
 }
 COLUMNS = (
-    "Vein\nml",
-    "Vein\nvoxels",
-    "Median, ppm\nquartiles",
-    "vs ipsi-\nlateral",
-    "vs contra-\nlateral",
+    "Veins\nml",
+    "Veins\nvoxels",
+    "Median (ppm)\nquartiles",
+    "vs\nipsi",
+    "vs\ncontra",
 )
 WARN = "#ffd166"
 NOT_MEASURED = "n/a"

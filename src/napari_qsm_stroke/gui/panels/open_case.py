@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm_stroke.errors import InputError, QsmStrokeError
+from napari_qsm_stroke.gui.layers import LOOKS, look
 from napari_qsm_stroke.gui.panels.panel import Panel, heading, note
 from napari_qsm_stroke.gui.roles import TITLES, guess_role, is_nifti
 from napari_qsm_stroke.io.bids import find_cases
@@ -207,7 +208,7 @@ class OpenPanel(Panel):
             lines.append(f"Slab tilted by {grid.obliquity_degrees:.0f} degrees")
         if acquisition is not None:
             lines += _acquisition_lines(acquisition)
-        lines.append("Maps: " + ", ".join(sorted(case.maps)))
+        lines.append("Maps: " + ", ".join(look(n).title for n in LOOKS if n in case.maps))
         self.facts.setText("<br>".join(lines))
         echoes = len(acquisition.echo_times) if acquisition else 1
         self.echo.setMaximum(max(1, echoes))

@@ -103,6 +103,7 @@ class Panel(QWidget):
         self.build()
         self.body.addStretch(1)
         self.ears.listen(self.session.changed, self._changed)
+        self.ears.listen(self.bench.scene.shown, self.view_bar.refresh)
         self.refresh(frozenset({"case", "side", "settings", "measurements"}))
 
     # -- to be filled in ---------------------------------------------------------------------
@@ -198,7 +199,8 @@ class Panel(QWidget):
     # -- life --------------------------------------------------------------------------------
 
     def _changed(self, names: frozenset[str]) -> None:
-        self.view_bar.refresh()
+        if "case" in names:
+            self.view_bar.refresh()
         self.refresh(names)
 
     def showEvent(self, event: QShowEvent) -> None:

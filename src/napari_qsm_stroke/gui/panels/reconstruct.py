@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -59,15 +60,16 @@ class StepBox(QFrame):
         self.opener.toggled.connect(self._open)
         again = {a.source.name for a in method.inputs} & {q.name for q in method.outputs}
         name = method.outputs[0].title + (", improved" if again else "")
-        title = QLabel(f"{index + 1}. {name}")
-        title.setMinimumWidth(110)
+        title = QLabel(name)
+        title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         title.setToolTip("Makes: " + ", ".join(q.title for q in method.outputs))
         self.outcome = note("")
         self.outcome.setWordWrap(False)
+        self.outcome.setMinimumWidth(26)
         self.methods = self._methods(recipe)
         top.addWidget(self.opener)
-        top.addWidget(title, 1)
-        top.addWidget(self.methods)
+        top.addWidget(title, 5)
+        top.addWidget(self.methods, 4)
         top.addWidget(self.outcome)
         layout.addLayout(top)
         self.details = QWidget()
@@ -89,7 +91,7 @@ class StepBox(QFrame):
             box.setItemData(box.count() - 1, other.summary, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(box.findData(self.step.method))
         box.setToolTip(get_method(self.step.method).summary)
-        box.setMinimumContentsLength(9)
+        box.setMinimumContentsLength(8)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         box.currentIndexChanged.connect(self._choose)
@@ -120,7 +122,7 @@ class StepBox(QFrame):
             self.outcome.setText("")
             return
         last = records[-1]
-        self.outcome.setText(f"{last.seconds:.1f} s" if last.action == "run" else "-")
+        self.outcome.setText(f"{last.seconds:.0f} s" if last.action == "run" else "-")
         self.outcome.setToolTip(f"Left out: {last.note}" if last.note else "Time of the last run")
 
     def _open(self, on: bool) -> None:
