@@ -8,7 +8,15 @@ import numpy as np
 from annotated_types import Interval
 from scipy import ndimage
 
-from napari_qsm_stroke.core.masks.morphology import Bools, Size, close, components, fill_holes
+from napari_qsm_stroke.core.masks.morphology import (
+    Bools,
+    Size,
+    close,
+    components,
+    dilate,
+    erode,
+    fill_holes,
+)
 from napari_qsm_stroke.core.masks.smoothing import smooth_inside
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.progress import Progress, silent
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
+LEAST_BRIGHTNESS = 1.0
 MCA = {"left": 3, "right": 4}
 
 
@@ -36,6 +45,7 @@ def infarct_dwi(
     adc_weight: Annotated[float, Interval(ge=0, le=2)] = 0.5,
     smoothing: Annotated[float, Interval(ge=0, le=5), Unit("mm")] = 1.0,
     mirror_smoothing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
+    bridge: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 4.0,
     closing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
     smallest_part: Annotated[float, Interval(ge=0, le=10), Unit("ml")] = 0.3,
 ) -> Infarct:
@@ -62,11 +72,13 @@ def infarct_dwi(
     seed_score : float
         Score that a place must reach to start a lesion, in robust standard deviations.
     growth : float
-        A lesion reaches out to this fraction of the median score of its seed.
+        A lesion reaches out to this fraction of the median asymmetry of its seed.
     adc_weight : float
         Weight of the ADC's deviation from the mirror place; 0 leaves it out.
     smoothing, mirror_smoothing : float
         Standard deviation of the smoothing of an image and of its mirror image.
+    bridge : float
+        What is thinner than this is no lesion and joins none.
     closing : float
         Gaps narrower than twice this are closed, and holes (haemorrhage) filled.
     smallest_part : float
@@ -88,14 +100,17 @@ def infarct_dwi(
     box = _box(inside)
     sides, inside = territories[box], inside[box]
     mirror = _mirror(sides, voxel_size)
-    score = _excess(dwi_aligned[box], inside, mirror, voxel_size, smoothing, mirror_smoothing)
+    sigma = (smoothing, mirror_smoothing)
+    bright = _robust(smooth_inside(dwi_aligned[box], inside, smoothing, voxel_size), inside)
+    other = _deviation_from_mirror(dwi_aligned[box], inside, mirror, voxel_size, *sigma)
     progress(0.5, "asymmetry")
     if adc_aligned is not None and adc_weight > 0:
-        sigma = (smoothing, mirror_smoothing)
         lowered = -_deviation_from_mirror(adc_aligned[box], inside, mirror, voxel_size, *sigma)
-        score = score + adc_weight * np.clip(lowered, -4, 2) * (score > 1)
+        other = other + adc_weight * np.clip(lowered, -4, 2) * (other > 1)
     progress(0.8, "lesion")
-    lesion = _lesion(score, inside, sides, seed_score, growth)
+    score = np.minimum(bright, other)
+    lesion = _lesion(score, other * (bright > LEAST_BRIGHTNESS), inside, sides, seed_score, growth)
+    lesion = dilate(erode(lesion, bridge / 2, voxel_size), bridge / 2, voxel_size) & lesion
     lesion = fill_holes(close(lesion, closing, voxel_size)) & (brain[box] != 0)
     result[box] = _main_parts(lesion, sides, score, smallest_part, voxel_size)
     return result
@@ -152,32 +167,26 @@ def _deviation_from_mirror(
     return np.where(both, _robust(ratio.astype(np.float32), both), 0).astype(np.float32)
 
 
-def _excess(
-    dwi: FloatArray,
-    inside: Bools,
-    mirror: NDArray[np.float64],
-    size: Size,
-    sigma: float,
-    mirror_sigma: float,
-) -> FloatArray:
-    """The smaller of the deviations from the brain and from the mirror place."""
-    brightness = _robust(smooth_inside(dwi, inside, sigma, size), inside)
-    asymmetry = _deviation_from_mirror(dwi, inside, mirror, size, sigma, mirror_sigma)
-    return np.minimum(brightness, asymmetry)
-
-
 def _lesion(
-    score: FloatArray, inside: Bools, sides: ByteArray, seed_score: float, growth: float
+    score: FloatArray,
+    asymmetry: FloatArray,
+    inside: Bools,
+    sides: ByteArray,
+    seed_score: float,
+    growth: float,
 ) -> Bools:
-    """Seeds in the territory of a middle cerebral artery, on the side with more, grown."""
+    """Seeds in the territory of a middle cerebral artery, on the side with more, grown.
+
+    They grow by the asymmetry alone: an infarct in white matter is less bright than one in grey.
+    """
     seeds: dict[str, Bools]
     seeds = {s: inside & (score > seed_score) & (sides == label) for s, label in MCA.items()}
     side = max(seeds, key=lambda s: float(score[seeds[s]].sum()))
     seed = seeds[side]
     if not seed.any():
         return seed
-    level = growth * float(np.median(score[seed]))
-    reach = inside & (score > level) & (sides % 2 == MCA[side] % 2)
+    level = growth * float(np.median(asymmetry[seed]))
+    reach = inside & (asymmetry > level) & (sides % 2 == MCA[side] % 2)
     labels, _ = ndimage.label(reach)
     touched = np.unique(labels[seed & reach])
     return np.asarray(np.isin(labels, touched[touched > 0]))
