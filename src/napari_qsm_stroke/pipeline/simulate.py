@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SINGLE_ECHO = (0.020,)
-SINGLE_ECHO_VOXEL_MM = (0.9, 0.9, 1.6)
-
 
 def simulate(
     *,

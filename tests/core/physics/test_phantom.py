@@ -189,7 +189,8 @@ def test_deep_grey_matter_is_bright(study: SimulatedPatient) -> None:
         assert iron[i, j, k] == pytest.approx(expected, abs=1e-3)
     chi, veins = study.truth.maps["susceptibility"], study.truth.maps["vein_fraction"]
     brain = study.truth.maps["brain"] > 0
-    assert np.quantile(chi[brain & (veins == 0)], 0.995) > 0.05
+    # grey matter and its texture end at 0.04 ppm; pallidum, nigra and dentate make some ml above
+    assert 1.0 < (chi[brain & (veins == 0)] > 0.06).sum() * 0.008 < 12.0
 
 
 def test_diffusion_has_a_grid_of_its_own_and_the_patient_moved(study: SimulatedPatient) -> None:

@@ -35,6 +35,7 @@ STEP_MM = 0.75
 CORTICAL_PER_SIDE = {"MCA": 120, "ACA": 14, "PCA": 12, "VB": 8}
 LEAST_IN_CORE = 24
 LENGTH_MM = (18.0, 48.0)
+ARRIVED_MM = 12.0
 RADIUS_MM = (0.4, 1.6)
 MEDULLARY_PER_SIDE = 26
 MEDULLARY_RADIUS_MM = (0.3, 0.5)
@@ -180,10 +181,12 @@ def cortical_courses(
             + 0.9 * swerve
         )
         pull += np.maximum(3.0 - depth, 0)[:, None] * inward
-        heading = unit(0.72 * heading + 0.28 * pull)
+        heading = unit(0.78 * heading + 0.22 * pull)
         point = point + STEP_MM * heading
         course[step] = point
-    keep = np.maximum((length / STEP_MM).astype(int), 8)
+    arrived = np.linalg.norm(course - goals, axis=2) < ARRIVED_MM
+    first_there = np.where(arrived.any(0), arrived.argmax(0), steps)
+    keep = np.maximum(np.minimum((length / STEP_MM).astype(int), first_there), 8)
     return [course[: keep[v] + 1, v] for v in range(count)]
 
 
