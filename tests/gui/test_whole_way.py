@@ -134,12 +134,11 @@ def test_from_the_sample_to_the_same_files_as_the_command_line(
 ) -> None:
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1500, 950)
-    panels = open_workspace(viewer)
-    bench = workbench(viewer)
-    reconstruct, measure = panels["Reconstruct"], panels["Measure and export"]
 
     pulse.enter("sample")
     viewer.open_sample(PLUGIN, "quick_patient")
+    bench, panels = workbench(viewer), open_workspace(viewer)
+    reconstruct, measure = panels["Reconstruct"], panels["Measure and export"]
     assert bench.session.case is not None
     assert set(bench.session.case.maps) == {"magnitude", "phase", "dwi", "b0", "adc"}
     pulse.enter("first layers")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDockWidget
 
+from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.method import forget, method
 from napari_qsm_stroke.core.progress import Progress, steps
 from napari_qsm_stroke.core.quantities import (
@@ -19,11 +23,15 @@ from napari_qsm_stroke.core.quantities import (
     Susceptibility,
     Veins,
 )
+from napari_qsm_stroke.errors import Cancelled
 from napari_qsm_stroke.gui import layers
-from napari_qsm_stroke.gui.app import dock_name, open_workspace
+from napari_qsm_stroke.gui.app import dock_name, open_workspace, show_case
 from napari_qsm_stroke.gui.panels.measure import MeasurePanel
 from napari_qsm_stroke.gui.panels.reconstruct import ReconstructPanel
+from napari_qsm_stroke.gui.readers import get_reader
 from napari_qsm_stroke.gui.workbench import workbench
+from napari_qsm_stroke.io.nifti import write_volume
+from napari_qsm_stroke.pipeline.measure import measure
 from napari_qsm_stroke.pipeline.recipe import Recipe, Step
 
 if TYPE_CHECKING:
@@ -513,8 +521,6 @@ def test_bad_files_are_one_sentence_in_the_dock(desk: Any, tmp_path: Any, qtbot:
 def test_files_are_opened_by_role(
     desk: Any, head_case: Callable[..., Case], tmp_path: Any, qtbot: Any
 ) -> None:
-    from napari_qsm_stroke.io.nifti import write_volume
-
     case = head_case()
     (tmp_path / "sub-07_part-phase_MEGRE.json").write_text('{"Units": "rad"}')
     paths = [
@@ -551,3 +557,81 @@ def test_a_sample_travels_with_its_case(head_case: Callable[..., Case], qtbot: A
     bench.scene.flush()
     assert [layers.role(x) for x in viewer.layers].count("magnitude") == 1
     qtbot.waitUntil(lambda: not bench.jobs.running)
+
+
+@pytest.fixture
+def bids(head_case: Callable[..., Case], tmp_path: Any) -> Path:
+    """A data set of two small examinations."""
+    for subject in ("01", "02"):
+        case = head_case((30, 28, 10), f"sub-{subject}")
+        folder = tmp_path / "bids" / f"sub-{subject}" / "anat"
+        folder.mkdir(parents=True)
+        for name, part in (("magnitude", "mag"), ("phase", "phase")):
+            for echo in range(2):
+                stem = f"sub-{subject}_echo-{echo + 1}_part-{part}_MEGRE"
+                volume = case.maps[name]
+                one = Volume(volume.data[..., echo], volume.grid)
+                write_volume(one, folder / f"{stem}.nii.gz")
+                facts = {"EchoTime": 0.005 * (echo + 1), "MagneticFieldStrength": 3}
+                facts |= {"Units": "rad"} if part == "phase" else {}
+                (folder / f"{stem}.json").write_text(json.dumps(facts))
+    return tmp_path / "bids"
+
+
+def test_a_folder_lists_its_examinations(desk: Any, bids: Path, qtbot: Any) -> None:
+    _, bench, panels = desk()
+    panel = panels["Open case"]
+    panel.take([bids])
+    listed = [panel.participants.item(i).text() for i in range(panel.participants.count())]
+    assert listed == ["sub-01", "sub-02"]
+    panel._open_item(panel.participants.item(1))
+    qtbot.waitUntil(lambda: not panel.working)
+    assert bench.session.case.key == "sub-02"
+    assert "from the files" in panel.facts.text()
+
+
+def test_napari_opens_a_folder_as_a_case(bids: Path, qtbot: Any) -> None:
+    reader = get_reader(str(bids))
+    assert reader is not None
+    viewer = ViewerModel()
+    bench = workbench(viewer)
+    for data, attributes, kind in reader(str(bids)):
+        getattr(viewer, f"add_{kind}")(data, **attributes)
+    assert bench.session.case.key == "sub-01"
+    qtbot.waitUntil(lambda: not bench.jobs.running)
+
+
+def test_work_that_napari_waits_for_is_shown_and_can_be_stopped(desk: Any, qtbot: Any) -> None:
+    _, bench, panels = desk()
+    panel = panels["Open case"]
+
+    def endless(progress: Progress) -> None:
+        for i in range(10_000):
+            progress(i / 10_000, "endless")
+            time.sleep(0.005)
+
+    QTimer.singleShot(200, panel.cancel_button.click)
+    with pytest.raises(Cancelled):
+        bench.jobs.wait("Wait", endless)
+    assert "Stopped" in panel.message.text()
+
+
+def test_a_finished_case_is_shown_with_its_table(
+    make_napari_viewer: Any,
+    head_case: Callable[..., Case],
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What ``qsm-stroke demo`` does at its end."""
+    monkeypatch.setattr("napari_qsm_stroke.gui.app.napari.Viewer", make_napari_viewer)
+    case = head_case()
+    measurements = measure(case)
+    bench = show_case(case, measurements, block=False)
+    assert bench.session.case is case
+    assert bench.session.measurements is measurements
+    assert bench.view.plane == "axial"
+    layer = bench.scene.mask("infarct")
+    here = round((bench.viewer.dims.point[0] - layer.translate[0]) / layer.scale[0])
+    assert layer.data[here].any()
+    qtbot.waitUntil(lambda: not bench.jobs.running)
+    assert bench.session.measurements == measurements

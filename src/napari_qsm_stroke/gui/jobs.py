@@ -120,9 +120,15 @@ class Job(QObject):
 
 
 class Jobs(QObject):
-    """All jobs of one window."""
+    """All jobs of one window.
 
-    started = Signal(object)
+    Attributes
+    ----------
+    waited : Signal
+        Emitted with a job that a caller waits for, so that a panel can show it.
+    """
+
+    waited = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -171,7 +177,6 @@ class Jobs(QObject):
 
         job.ended.connect(finish)
         self._running.append(job)
-        self.started.emit(job)
         job.start()
         return job
 
@@ -196,7 +201,7 @@ class Jobs(QObject):
 
         job.ended.connect(finish)
         self._running.append(job)
-        self.started.emit(job)
+        self.waited.emit(job)
         job.start()
         loop.exec()
         match outcomes[0] if outcomes else Stopped():

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.viewer import current_viewer
+
+from napari_qsm_stroke.gui.app import open_workspace
 from napari_qsm_stroke.gui.layers import layer_data
 from napari_qsm_stroke.gui.workbench import wait_for
 from napari_qsm_stroke.pipeline.simulate import simulate
@@ -31,5 +34,8 @@ def _simulated(**options: Any) -> Layers:
     def work(progress: Progress) -> Any:
         return simulate(seed=1, **options, progress=progress)[0]
 
+    viewer = current_viewer()
+    if viewer is not None:
+        open_workspace(viewer)  # shows the progress, and what to do next
     case = wait_for("Simulate a patient", work)
     return [layer_data(name, case.maps[name], case=case) for name in ("magnitude", "phase")]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.case.acquisition import Acquisition
     from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.core.progress import Progress
+    from napari_qsm_stroke.gui.jobs import Job
 
 FROM_SIDECAR = "from the sidecars"
 ORIGINS = {"header": "from the files", "user": "typed in", "derived": "derived"}
@@ -50,6 +51,7 @@ class OpenPanel(Panel):
         """Add the three ways to a case."""
         self.setAcceptDrops(True)
         self._files: dict[str, list[Path]] = {}
+        self.bench.jobs.waited.connect(self._show_waited)
         self._build_folder()
         self._build_files()
         self._build_simulated()
@@ -189,6 +191,11 @@ class OpenPanel(Panel):
             self.say("Wait for the case that is being opened, or cancel it.", "warn")
             return
         self.follow(self.bench.load(title, work), lambda case: f"{case.key} is open.")
+
+    def _show_waited(self, job: Job) -> None:
+        """Show work that napari's own menu has asked for: a sample, a folder."""
+        if not self.working and not self._closed:
+            self.follow(job)
 
     def _open_item(self, item: QListWidgetItem) -> None:
         files = item.data(Qt.ItemDataRole.UserRole)
