@@ -269,6 +269,45 @@ def test_phase_is_unwrapped(name: str, head: Any) -> None:
     assert np.std(error) < 0.4 * np.std(before)
 
 
+def making(quantity: str) -> list[str]:
+    return [n for n in NAMES if quantity in {q.name for q in METHODS[n].outputs}]
+
+
+@pytest.mark.parametrize("name", making("signal"))
+def test_signal_keeps_magnitude_and_growth_of_phase(name: str, head: Any) -> None:
+    found = call(METHODS[name], head)[0]
+    truth = head.maps["signal"]
+    np.testing.assert_allclose(np.abs(found), np.abs(truth), rtol=1e-3)
+    growth = np.angle((found[..., 2] * found[..., 1].conj())[head.inside])
+    expected = np.angle((truth[..., 2] * truth[..., 1].conj())[head.inside])
+    assert np.median(np.abs(growth - expected)) < 1e-3
+
+
+@pytest.mark.parametrize("name", making("total_field"))
+def test_total_field_is_in_ppm(name: str, head: Any) -> None:
+    outputs = dict(
+        zip((q.name for q in METHODS[name].outputs), call(METHODS[name], head), strict=True)
+    )
+    error = (outputs["total_field"] - head.maps["total_field"])[head.inside]
+    assert np.std(error) < 0.02 * np.std(head.maps["total_field"][head.inside])
+    # noise of 0.01 rad in each echo
+    assert np.std(error) == pytest.approx(np.median(outputs["field_noise"][head.inside]), rel=0.5)
+
+
+@pytest.mark.parametrize("name", making("r2star"))
+def test_r2star_is_in_1_per_s(name: str, head: Any) -> None:
+    found = call(METHODS[name], head)[0][head.inside]
+    assert np.median(np.abs(found - head.maps["r2star"][head.inside])) < 2
+
+
+@pytest.mark.parametrize("name", making("swi"))
+def test_veins_are_dark(name: str, head: Any) -> None:
+    found = call(METHODS[name], head)[0]
+    veins = (head.maps["veins"] != 0) & ndimage.binary_erosion(head.inside, iterations=3)
+    tissue = head.inside & ~ndimage.binary_dilation(head.maps["veins"], iterations=3)
+    assert np.median(found[veins]) < 0.85 * np.median(found[tissue])
+
+
 def test_pipeline_words_are_all_covered() -> None:
     """Each reconstruction stage has a method, and each method was put to the contracts."""
     assert {METHODS[n].stage for n in MOVABLE} == RECONSTRUCTION
