@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+from napari_qsm_stroke.core.method import forget, method
+from napari_qsm_stroke.core.progress import Progress, steps
+from napari_qsm_stroke.core.quantities import Magnitude, Susceptibility, Veins
+from napari_qsm_stroke.pipeline.recipe import Recipe, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -149,3 +155,34 @@ def _finish(benches: list[Any], qtbot: Any) -> None:
     for bench in benches:
         bench.jobs.cancel_all()
         qtbot.waitUntil(lambda b=bench: not b.jobs.running, timeout=20_000)
+
+
+@pytest.fixture
+def recipe() -> Iterator[Recipe]:
+    """A slow step that can be stopped, and a quick one."""
+
+    @method()
+    def slow_map(magnitude: Magnitude, progress: Progress, count: int = 3) -> Susceptibility:
+        """Wait, then scale the first echo."""
+        for _ in steps(count, progress, "slow_map"):
+            time.sleep(0.01)
+        return (magnitude[..., 0] / 400).astype(np.float32)
+
+    @method()
+    def bright_veins(susceptibility: Susceptibility, level: float = 0.22) -> Veins:
+        """Take what is bright."""
+        return (susceptibility > level).astype(np.uint8)
+
+    yield Recipe("quick", (Step("slow_map"), Step("bright_veins")))
+    forget("slow_map")
+    forget("bright_veins")
+
+
+@pytest.fixture
+def opened(desk: Any, head_case: Callable[..., Case], qtbot: Any) -> Any:
+    """Panels that show a measured case."""
+    viewer, bench, panels = desk()
+    bench.session.open(head_case())
+    bench.scene.flush()
+    qtbot.waitUntil(lambda: bench.session.measurements is not None)
+    return viewer, bench, panels

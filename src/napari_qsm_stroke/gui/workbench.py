@@ -9,7 +9,9 @@ from napari.viewer import current_viewer
 from psygnal import Signal
 from qtpy.QtWidgets import QApplication
 
+from napari_qsm_stroke.case.provenance import software
 from napari_qsm_stroke.cohort.export import export
+from napari_qsm_stroke.cohort.manifest import Job as Asked
 from napari_qsm_stroke.core.progress import Progress, part, silent
 from napari_qsm_stroke.gui.jobs import Failed, Job, Jobs, Outcome
 from napari_qsm_stroke.gui.scene import Scene
@@ -55,8 +57,11 @@ class Workbench:
         self.session = Session()
         self.jobs = Jobs()
         self.view = View(viewer)
+        self._running: Job | None = None
         self._measuring: Job | None = None
         self._again = False
+        self._recipe: Recipe | None = None
+        self._opened: Case | None = None
         self.session.changed.connect(self._follow)
         self.scene = Scene(viewer, self.session)
         self.view.title(self.session.case.key if self.session.case else None)
@@ -84,7 +89,13 @@ class Workbench:
         def work(progress: Progress) -> Case:
             return run(case, recipe, progress, store)
 
-        return self.jobs.start(f"Reconstruct ({recipe.name})", work, self.session.commit, ended)
+        def done(result: Case) -> None:
+            self._recipe = recipe
+            self.session.commit(result)
+
+        job = self.jobs.start(f"Reconstruct ({recipe.name})", work, done, ended)
+        self._running = job
+        return job
 
     def export(self, folder: Path, ended: Callable[[Outcome], None] | None = None) -> Job:
         """Measure the open case and write all its files in the background.
@@ -95,16 +106,26 @@ class Workbench:
             No case is open.
         """
         self.scene.collect()
-        case, settings = self.session.require(), self.session.settings
+        case, settings, opened = self.session.require(), self.session.settings, self._opened
+        asked = Asked(
+            config={
+                "recipe": self._recipe.to_toml() if self._recipe else None,
+                "measure": settings.as_dict(),
+                "side": case.side,
+                "given_or_edited": sorted(case.given),
+                "version": software().napari_qsm_stroke,
+            }
+        )
 
         def work(progress: Progress) -> Any:
             progress(0.0, "measure")
             table = measure(case, settings)
             progress(0.2, "write")
-            return table, export(case, table, folder)
+            return table, export(case, table, folder, asked)
 
         def done(result: Any) -> None:
-            self.session.measurements = result[0]
+            if self._opened is opened:
+                self.session.measurements = result[0]
 
         return self.jobs.start("Export", work, done, ended)
 
@@ -125,8 +146,7 @@ class Workbench:
             return measure(case, settings)
 
         def done(table: Any) -> None:
-            if self.session.case is not None and self.session.case.key == case.key:
-                self.session.measurements = table
+            self.session.measurements = table
 
         self._measuring = self.jobs.start("Measure", work, done, self._measured)
         self.measuring.emit(True)
@@ -145,6 +165,11 @@ class Workbench:
     def _follow(self, names: frozenset[str]) -> None:
         case = self.session.case
         if "case" in names and case is not None:
+            self._recipe = None
+            self._opened = case
+            for job in (self._running, self._measuring):
+                if job is not None:
+                    job.cancel()  # what it makes belongs to the case that was open before
             self.view.title(case.key)
         if names & {"case", "side", "settings", *MEASURED}:
             self.measure()

@@ -56,10 +56,13 @@ class StepBox(QFrame):
         self.opener = QToolButton()
         self.opener.setArrowType(Qt.ArrowType.RightArrow)
         self.opener.setCheckable(True)
+        self.opener.setMaximumWidth(20)
         self.opener.setToolTip("Show the parameters")
         self.opener.toggled.connect(self._open)
-        again = {a.source.name for a in method.inputs} & {q.name for q in method.outputs}
-        name = method.outputs[0].title + (", improved" if again else "")
+        made = {q.name for q in method.outputs}
+        improves = any(a.source.name in made for a in method.inputs)
+        words = method.name.replace("_", " ").capitalize()
+        name = words if improves else method.outputs[0].title
         title = QLabel(name)
         title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         title.setToolTip("Makes: " + ", ".join(q.title for q in method.outputs))
