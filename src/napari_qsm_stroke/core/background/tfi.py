@@ -33,12 +33,10 @@ from napari_qsm_stroke.core.quantities import (
     VoxelSize,
 )
 
-GRADIENT_PENALTY = 50.0
-FIELD_PENALTY = 0.03
-SUPPORT_PENALTY = 0.002
-FIRST_STEPS = 12
-STEPS = 2
-EVERY = 2
+GRADIENT_PENALTY = 100.0
+FIELD_PENALTY = 0.02
+SUPPORT_PENALTY = 0.001
+FIRST_STEPS = 8
 STAGE = "Background"
 
 
@@ -51,8 +49,8 @@ def tfi(
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     b0_dir: FieldDirection = (0.0, 0.0, 1.0),
     regularisation: Annotated[float, Interval(gt=0, le=1)] = 2e-4,
-    margin: Annotated[float, Interval(ge=4, le=60), Unit("mm")] = 16.0,
-    max_iter: Annotated[int, Interval(ge=1, le=1000)] = 60,
+    margin: Annotated[float, Interval(ge=4, le=60), Unit("mm")] = 12.0,
+    max_iter: Annotated[int, Interval(ge=1, le=1000)] = 40,
     tol: Annotated[float, Interval(gt=0, lt=1)] = 5e-3,
     progress: Progress = silent,
 ) -> tuple[LocalField, FieldMask]:
@@ -94,7 +92,7 @@ def tfi(
 
     Notes
     -----
-    An iteration costs two complex transforms, every second one five pairs of real ones more.
+    An iteration costs two complex transforms and three pairs of real ones.
     The outside sources lie in the zeros behind the box of the brain and wrap round to both sides
     of it.
 
@@ -121,17 +119,16 @@ def tfi(
     packed = np.where(weight > 0, local, np.float32(0)).astype(np.complex64)
     gradient = np.zeros((3, *frame.shape), np.float32)
     dual, support, chi = (np.zeros(frame.shape, np.float32) for _ in range(3))
-    for index in steps(max_iter, progress, STAGE):
+    for _ in steps(max_iter, progress, STAGE):
         spectrum = forward_packed(packed)
         solve_spectrum(spectrum, dipole, *powers, penalties)
         packed = backward_packed(spectrum)
         change, size = climb(packed, chi, gradient, step, limit)
         if change <= tol**2 * size:
             break
-        if index % EVERY == EVERY - 1:
-            # the field block of the splitting: the background takes what the model leaves over
-            background.improve(weight * (local - packed.imag - dual), STEPS)
-            local = np.where(inside, total - background.field, np.float32(0))
+        # the field block of the splitting: the background takes what the model leaves over
+        background.improve(weight * (local - packed.imag - dual), 1)
+        local = np.where(inside, total - background.field, np.float32(0))
         descend(packed, gradient, dual, support, local, weight, inside, step, limit, penalties)
     progress(1.0, STAGE)
     return (
