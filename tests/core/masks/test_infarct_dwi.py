@@ -62,7 +62,7 @@ def test_a_bleeding_inside_is_filled():
 def test_what_is_bright_on_both_sides_is_no_lesion():
     maps, _ = patient(lesion_radius=0.0)
     bright = maps["dwi_aligned"]
-    both = ndimage.zoom(bright, 1)
+    both = bright.copy()
     both[maps["territories"] >= 3] *= 1.6
     assert infarct_dwi(**{**maps, "dwi_aligned": both}, voxel_size=SIZE).sum() < 40
 

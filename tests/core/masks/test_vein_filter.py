@@ -80,6 +80,23 @@ def test_weak_veins_come_out_like_strong_ones(ratio):
     assert truth == pytest.approx(ratio, abs=0.08)
 
 
+def test_an_irregular_bleeding_is_no_vein():
+    chi, mask, owner, _ = scene(seed=3)
+    rng = np.random.default_rng(3)
+    grid = np.indices(SHAPE) - np.array([50, 20, 20])[:, None, None, None]
+    lumps = ndimage.gaussian_filter(rng.normal(size=SHAPE), 1.5)
+    clot = (grid**2).sum(0) < (7 + 25 * lumps) ** 2
+    clot &= ndimage.distance_transform_edt(owner < 0) > 5
+    labels, _ = ndimage.label(clot)
+    clot = labels == np.bincount(labels[clot]).argmax()
+    assert clot.sum() > 500
+    bled = np.where(clot, 0.7, chi).astype(np.float32)
+    calm = vein_filter(chi, mask, voxel_size=(1, 1, 1))
+    veins = vein_filter(bled, mask, voxel_size=(1, 1, 1))
+    assert veins[clot].mean() < 0.03
+    assert dice(veins[owner >= 0] > 0, calm[owner >= 0] > 0) > 0.9
+
+
 def test_noise_alone_gives_next_to_nothing():
     noise = np.random.default_rng(8).normal(0, 0.02, SHAPE).astype(np.float32)
     veins = vein_filter(noise, np.ones(SHAPE, np.uint8), voxel_size=(1, 1, 1))

@@ -127,7 +127,7 @@ def _mirror(sides: ByteArray, voxel_size: Size) -> NDArray[np.float64]:
     The mid-sagittal plane is the one that best parts left labels (odd) from right ones (even):
     linear discriminant of the voxels near the border of the two.
     """
-    size = np.array(voxel_size)[:, None]
+    size = np.array(voxel_size, dtype=np.float64)[:, None]
     left = np.stack(np.nonzero(sides % 2 == 1)) * size
     right = np.stack(np.nonzero((sides > 0) & (sides % 2 == 0))) * size
     scatter = np.cov(left) + np.cov(right) + 1e-6 * np.eye(3)

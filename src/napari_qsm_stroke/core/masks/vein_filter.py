@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 TEXTURE_QUANTILES = (0.5, 0.75)
+MASS = 0.8
+BACKGROUND_MM = 10.0
 
 
 @method(cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195"))
@@ -34,7 +36,9 @@ def vein_filter(
     widest_radius: Annotated[float, Interval(gt=0.5, le=10), Unit("mm")] = 2.5,
     sensitivity: Annotated[float, Interval(gt=0, le=200)] = 15.0,
     connection: Annotated[float, Interval(gt=0, le=1)] = 0.7,
-    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.3,
+    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.4,
+    mass_level: Annotated[float, Interval(gt=0, le=10)] = 0.6,
+    margin: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 2.0,
     reach: Annotated[float, Interval(ge=0.5, le=10), Unit("mm")] = 2.5,
     smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
 ) -> Veins:
@@ -71,6 +75,11 @@ def vein_filter(
         Fraction of that level down to which a tube is followed.
     extent : float
         Fraction of the largest contrast close by that still belongs to the vein.
+    mass_level : float
+        What is wide and this bright, as a fraction of the typical contrast of a vein, is a mass
+        (haemorrhage, nucleus, sinus): no vein is found in it.
+    margin : float
+        Nor this far around it.
     reach : float
         How close by.
     smallest_part : float
@@ -91,13 +100,20 @@ def vein_filter(
         return veins
     box = _box(inside)
     chi, inside = np.nan_to_num(susceptibility[box]), inside[box]
-    contrast = _contrast(chi, inside, widest_radius, voxel_size)
+    whole = extended(chi, inside, 2.0, voxel_size)
+    calm = smooth(whole, 0.4 * min(voxel_size), voxel_size)
+    contrast = whole - opening(calm, widest_radius, voxel_size)
     progress(0.2, "tubes")
     scales = _scales(smallest_scale, max(largest_scale, smallest_scale))
     tubes = _tubes(contrast, inside, scales, sensitivity, voxel_size, part(progress, 0.2, 0.8))
     found = _connected(tubes, inside, connection)
-    strongest = ball_maximum(np.where(found, contrast, 0), reach, voxel_size)
-    near = dilate(found, 1.01 * max(voxel_size), voxel_size) & inside
+    if not found.any():
+        return veins
+    level = mass_level * float(np.median(contrast[found]))
+    mass = _masses(whole, calm, inside, level, widest_radius, voxel_size)
+    free = inside & ~dilate(mass, margin, voxel_size)
+    strongest = ball_maximum(np.where(found & free, contrast, 0), reach, voxel_size)
+    near = dilate(found & free, 1.01 * max(voxel_size), voxel_size) & free
     vein = near & (contrast > extent * strongest) & (strongest > 0)
     veins[box] = without_small_parts(vein, smallest_part, voxel_size)
     return veins
@@ -112,11 +128,12 @@ def _box(mask: Bools) -> tuple[slice, slice, slice]:
     return (x, y, z)
 
 
-def _contrast(chi: FloatArray, inside: Bools, radius: float, size: Size) -> FloatArray:
-    """Susceptibility above all that is wider than a vein; outside the mask it goes on smoothly."""
-    whole = extended(chi, inside, 2.0, size)
-    wide = opening(smooth(whole, 0.4 * min(size), size), radius, size)
-    return whole - wide
+def _masses(
+    whole: FloatArray, calm: FloatArray, inside: Bools, level: float, radius: float, size: Size
+) -> Bools:
+    """What is wider than a vein and brighter than its surroundings by ``level``."""
+    wide = opening(calm, MASS * radius, size)
+    return np.asarray(inside & (wide - smooth(whole, BACKGROUND_MM, size) > level))
 
 
 def _scales(smallest: float, largest: float) -> list[float]:
