@@ -92,7 +92,9 @@ def build(shape: tuple[int, int, int], size: Size, b0: Size, seed: int = 90) -> 
     texture = ndimage.gaussian_filter(rng.normal(size=shape), 2)
     chi = 0.02 * texture / texture.std()
     chi += 0.2 * ((x + 0.1) ** 2 + (y - 0.15) ** 2 + z**2 < 0.2**2)
-    veins = brain & (((y + 0.3) ** 2 + (z - 0.1) ** 2 < 0.045**2) | (abs(x - 0.3) + abs(z) < 0.06))
+    veins = brain & (
+        ((y + 0.3) ** 2 + (z - 0.1) ** 2 < 0.045**2) | (abs(x - 0.3) + abs(y + 0.2) < 0.08)
+    )
     chi = (chi + 0.3 * veins) * brain
     local = dipole_field(chi, size, b0)
     sources = sum(
@@ -100,7 +102,7 @@ def build(shape: tuple[int, int, int], size: Size, b0: Size, seed: int = 90) -> 
         for c, moment in OUTSIDE_SOURCES
     )
     u, v, w = (a * n * d / 2 for a, n, d in zip((x, y, z), shape, size, strict=True))
-    shim = 0.01 * u - 0.007 * v + 2e-4 * u * w
+    shim = 0.5 + 0.01 * u - 0.007 * v + 2e-4 * u * w
     total = local + dipole_field(sources, size, b0) + shim
     decay = np.where(brain, 20 + 60 * veins, 30)[..., None]
     magnitude = (600 * brain + 500 * head)[..., None] * np.exp(-decay * np.array(TIMES)) + 2.0
