@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -100,7 +101,8 @@ def _offset(
     weights = edge_weights(graph, phase, strength)
     unwrapped, part = unwrap(graph, phase[None], weights[None])
     # other parts may be off by turns, which are no whole turns of the offset
-    largest = np.bincount(part).argmax()
-    turned = graph.pick(first) * np.exp(-1j * time_ratio * unwrapped[0])
-    turned *= strength * (part == largest)
+    kept = part == np.bincount(part).argmax()
+    turn = 2 * math.pi * np.round(np.median(unwrapped[0, kept]) / (2 * math.pi))
+    turned = graph.pick(first) * np.exp(-1j * time_ratio * (unwrapped[0] - turn))
+    turned *= strength * kept
     return graph.spread(turned.astype(np.complex64))
