@@ -22,7 +22,7 @@ def lbv(
     *,
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     max_iter: Annotated[int, Interval(ge=1, le=1000)] = 50,
-    tol: Annotated[float, Interval(gt=0, lt=1)] = 1e-4,
+    tol: Annotated[float, Interval(gt=0, lt=1)] = 5e-4,
     progress: Progress = silent,
 ) -> tuple[LocalField, FieldMask]:
     """Solve Laplace's equation in the brain and take its solution from the total field.
