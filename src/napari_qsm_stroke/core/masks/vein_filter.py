@@ -107,14 +107,13 @@ def vein_filter(
     scales = _scales(smallest_scale, max(largest_scale, smallest_scale))
     tubes = _tubes(contrast, inside, scales, sensitivity, voxel_size, part(progress, 0.2, 0.8))
     found = _connected(tubes, inside, connection)
-    if not found.any():
+    vein = _widened(found, contrast, inside, extent, reach, voxel_size)
+    if not vein.any():
         return veins
-    level = mass_level * float(np.median(contrast[found]))
+    level = mass_level * float(np.median(contrast[vein]))
     mass = _masses(whole, calm, inside, level, widest_radius, voxel_size)
     free = inside & ~dilate(mass, margin, voxel_size)
-    strongest = ball_maximum(np.where(found & free, contrast, 0), reach, voxel_size)
-    near = dilate(found & free, 1.01 * max(voxel_size), voxel_size) & free
-    vein = near & (contrast > extent * strongest) & (strongest > 0)
+    vein = _widened(found & free, contrast, free, extent, reach, voxel_size)
     veins[box] = without_small_parts(vein, smallest_part, voxel_size)
     return veins
 
@@ -126,6 +125,15 @@ def _box(mask: Bools) -> tuple[slice, slice, slice]:
         for s in ndimage.find_objects(mask.astype(np.int8))[0]
     )
     return (x, y, z)
+
+
+def _widened(
+    found: Bools, contrast: FloatArray, allowed: Bools, extent: float, reach: float, size: Size
+) -> Bools:
+    """Give what was found the width of its own contrast."""
+    strongest = ball_maximum(np.where(found, contrast, 0), reach, size)
+    near = dilate(found, 1.01 * max(size), size) & allowed
+    return np.asarray(near & (contrast > extent * strongest) & (strongest > 0))
 
 
 def _masses(
