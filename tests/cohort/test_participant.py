@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from napari_qsm_stroke.cohort.export import export
 from napari_qsm_stroke.cohort.manifest import read_manifest
-from napari_qsm_stroke.cohort.participant import Outcome, Plan, participant
+from napari_qsm_stroke.cohort.participant import Outcome, Plan, participant, reconstruct
 from napari_qsm_stroke.core.progress import silent
 from napari_qsm_stroke.errors import Cancelled, ParameterError
 from napari_qsm_stroke.io.bids import find_cases
-from napari_qsm_stroke.pipeline.measure import MeasureSettings
+from napari_qsm_stroke.io.load import load_files
+from napari_qsm_stroke.pipeline.measure import MeasureSettings, measure
 
 pytestmark = pytest.mark.usefixtures("no_report")
 
@@ -57,6 +59,26 @@ def test_done_once_and_skipped_then(first, tmp_path: Path):
     assert not list((tmp_path / "out").glob(".export.*"))
     assert first().status == "skipped"
     assert first(force=True).status == "done"
+
+
+def test_hand_corrections_are_not_run_over(first, data_set: Path, recipe: str, tmp_path: Path):
+    """An export from the window has other inputs than a run: it must stay all the same."""
+    first()
+    out = tmp_path / "out"
+    case = load_files(find_cases(data_set, ["01"])[0])
+    done, _ = reconstruct(case, Plan(recipe))
+    brain = done.require("brain")
+    erased = brain.data.copy()
+    erased[: erased.shape[0] // 2] = 0
+    edited = done.with_edit("brain", brain.with_data(erased))
+    export(edited, measure(edited), out)
+    before = files_of(out)
+    outcome = first()
+    assert outcome.status == "skipped"
+    assert "corrected by hand (brain)" in outcome.reason
+    assert files_of(out) == before
+    assert first(force=True).status == "done"
+    assert files_of(out) != before
 
 
 def test_the_same_again_gives_the_same_bytes(first, data_set: Path, recipe: str, tmp_path: Path):

@@ -158,9 +158,17 @@ def participant(
 
 
 def _before(out_dir: Path, key: str, job: Job, plan: Plan) -> Outcome | None:
-    """What came of the same files and configuration before, where that still stands."""
+    """What came of this case before, where that still stands: hand corrections always do."""
     manifest = read_manifest(out_dir, key)
-    if plan.force or not job.is_of(manifest):
+    if plan.force:
+        return None
+    corrected = sorted({s["step"] for s in manifest.get("steps", []) if s["action"] == "edit"})
+    if corrected:
+        reason = (
+            f"corrected by hand ({', '.join(corrected)}); --force would replace the corrections"
+        )
+        return Outcome(key, "skipped", reason)
+    if not job.is_of(manifest):
         return None
     if manifest.get("status") == "failed":
         if plan.retry_failed:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_qsm_stroke.case.acquisition import Acquisition
 from napari_qsm_stroke.case.case import Case
 from napari_qsm_stroke.case.grid import Grid
@@ -14,7 +16,6 @@ from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.register.template import load_template
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -66,7 +67,9 @@ def simulate(
     source = f"simulated patient, seed {seed}"
 
     def volume(data: NDArray[Any], affine: NDArray[np.float64], unit: str) -> Volume:
-        return Volume(data, Grid(data.shape[:3], affine), unit, source)
+        # NIfTI keeps affines in single precision: what is simulated equals what is read back
+        kept = affine.astype(np.float32).astype(np.float64)
+        return Volume(data, Grid(data.shape[:3], kept), unit, source)
 
     maps = {
         "magnitude": volume(patient.magnitude, patient.affine, "a.u."),
