@@ -36,21 +36,22 @@ def inside() -> np.ndarray:
     return np.random.default_rng(20).random((6, 7, 8)) < 0.7
 
 
+@pytest.mark.parametrize("support", [0.0, 0.05])
 @pytest.mark.parametrize("shape", [(8, 6, 10), (7, 9, 5), (8, 9, 6)])
-def test_spectrum_solves_both_volumes(shape: tuple[int, int, int]) -> None:
+def test_spectrum_solves_both_volumes(shape: tuple[int, int, int], support: float) -> None:
     rng = np.random.default_rng(21)
-    field, divergence = rng.normal(size=(2, *shape))
+    field, pull = rng.normal(size=(2, *shape))
     d = dipole_kernel(shape, STEP, (0.3, -0.2, 0.93))
     full = np.real(np.fft.fftn(np.fft.irfftn(d.astype(complex), shape, axes=(0, 1, 2))))
     power = sum(
         p.reshape([-1 if a == i else 1 for a in range(3)])
         for i, p in enumerate(difference_power(shape, STEP))
     )
-    bottom = 0.02 * power + 0.3 * full**2
-    bottom[0, 0, 0] = np.inf
-    chi = (0.02 * np.fft.fftn(divergence) + 0.3 * full * np.fft.fftn(field)) / bottom
-    spectrum = np.fft.fftn(field + 1j * divergence).astype(np.complex64)
-    solve_spectrum(spectrum, d, *difference_power(shape, STEP), 0.02, 0.3)
+    bottom = 0.02 * power + 0.3 * full**2 + support
+    bottom[0, 0, 0] = support or np.inf
+    chi = (np.fft.fftn(pull) + 0.3 * full * np.fft.fftn(field)) / bottom
+    spectrum = np.fft.fftn(field + 1j * pull).astype(np.complex64)
+    solve_spectrum(spectrum, d, *difference_power(shape, STEP), (0.02, 0.3, support))
     back = np.fft.ifftn(spectrum)
     np.testing.assert_allclose(back.real, np.fft.ifftn(chi).real, atol=2e-4)
     np.testing.assert_allclose(back.imag, np.fft.ifftn(full * chi).real, atol=2e-4)
@@ -80,7 +81,8 @@ def test_duals_step_by_the_gradient(inside: np.ndarray) -> None:
     assert size == pytest.approx(np.linalg.norm(x[inside]), rel=1e-5)
 
 
-def test_descent_shrinks_and_fits(inside: np.ndarray) -> None:
+@pytest.mark.parametrize("support", [0.0, 0.05])
+def test_descent_shrinks_and_fits(inside: np.ndarray, support: float) -> None:
     rng = np.random.default_rng(23)
     x, model, dual, field = rng.normal(size=(4, *inside.shape)).astype(np.float32)
     gradient = rng.normal(size=(3, *inside.shape)).astype(np.float32)
@@ -90,11 +92,17 @@ def test_descent_shrinks_and_fits(inside: np.ndarray) -> None:
     fitted = (weight * field + 0.3 * (model + dual)) / (weight + 0.3)
     packed = (x + 1j * model).astype(np.complex64)
     kept = dual.copy()
-    descend(packed, gradient, kept, field, weight, edges, LIMITS, STEP, 0.3)
+    held = rng.normal(size=inside.shape).astype(np.float32)
+    before = held.copy()
+    penalties = (0.02, 0.3, support)
+    descend(packed, gradient, kept, held, field, weight, edges, LIMITS, STEP, penalties)
     np.testing.assert_allclose(kept, model + dual - fitted, atol=1e-5)
     np.testing.assert_allclose(packed.real, 2 * fitted - model - dual, atol=1e-5)
     shrunk = gradient - 2 * np.clip(gradient, -top, top)
-    np.testing.assert_allclose(packed.imag, adjoint(shrunk), atol=1e-4)
+    pull = 0.02 * adjoint(shrunk) + support * np.where(inside, x, -(x + before))
+    np.testing.assert_allclose(packed.imag, pull, atol=1e-5)
+    outside = x + before if support else before
+    np.testing.assert_allclose(held, np.where(inside, before, outside), atol=1e-6)
 
 
 def test_power_is_that_of_the_difference() -> None:

@@ -18,8 +18,14 @@ from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
 from napari_qsm_stroke.core.numerics.outside_sources import OutsideSources
-from napari_qsm_stroke.core.numerics.supported_variation import climb, descend, solve_spectrum
-from napari_qsm_stroke.core.numerics.total_variation import difference_power
+from napari_qsm_stroke.core.numerics.total_variation import (
+    ALL_COSTLY,
+    INSIDE,
+    descend,
+    difference_power,
+    solve_spectrum,
+    step_duals,
+)
 from napari_qsm_stroke.core.numerics.weights import data_weight
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.progress import Progress, silent, steps
@@ -111,7 +117,8 @@ def tfi(
     step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
     powers = difference_power(frame.shape, step)
     penalties = (GRADIENT_PENALTY * regularisation, FIELD_PENALTY, SUPPORT_PENALTY)
-    limit = regularisation / penalties[0]
+    limits = np.full(2, 1 / GRADIENT_PENALTY, np.float32)
+    edges = np.where(inside, np.uint8(ALL_COSTLY | INSIDE), np.uint8(ALL_COSTLY))
 
     background = OutsideSources(weight, (~inside).astype(np.float32), dipole)
     background.improve(weight * total, FIRST_STEPS)
@@ -123,13 +130,13 @@ def tfi(
         spectrum = forward_packed(packed)
         solve_spectrum(spectrum, dipole, *powers, penalties)
         packed = backward_packed(spectrum)
-        change, size = climb(packed, chi, gradient, step, limit)
-        if change <= tol**2 * size:
+        change, size = step_duals(packed, chi, gradient, edges, limits, step)
+        if change <= tol * size:
             break
         # the field block of the splitting: the background takes what the model leaves over
         background.improve(weight * (local - packed.imag - dual), 1)
         local = np.where(inside, total - background.field, np.float32(0))
-        descend(packed, gradient, dual, support, local, weight, inside, step, limit, penalties)
+        descend(packed, gradient, dual, support, local, weight, edges, limits, step, penalties)
     progress(1.0, STAGE)
     return (
         frame.paste(local),

@@ -94,8 +94,8 @@ def tv(
     step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
     powers = difference_power(frame.shape, step)
-    penalty = GRADIENT_PENALTY * regularisation
-    limits = np.float32(regularisation / penalty) * np.array([OUTSIDE, 1], np.float32)
+    penalties = (GRADIENT_PENALTY * regularisation, FIELD_PENALTY, 0.0)
+    limits = np.float32(1 / GRADIENT_PENALTY) * np.array([OUTSIDE, 1], np.float32)
     edges = costly_edges(inside)
     packed = np.zeros(frame.shape, np.complex64)
     packed.real = field
@@ -103,11 +103,11 @@ def tv(
     dual, before = np.zeros(frame.shape, np.float32), np.zeros(frame.shape, np.float32)
     for _ in steps(max_iter, progress, "Total variation"):
         spectrum = forward_packed(packed)
-        solve_spectrum(spectrum, dipole, *powers, penalty, FIELD_PENALTY)
+        solve_spectrum(spectrum, dipole, *powers, penalties)
         packed = backward_packed(spectrum)
         change, size = step_duals(packed, before, gradient, edges, limits, step)
         if change <= tol * size:
             break
-        descend(packed, gradient, dual, field, weight, edges, limits, step, FIELD_PENALTY)
+        descend(packed, gradient, dual, dual, field, weight, edges, limits, step, penalties)
     progress(1.0, "Total variation")
     return frame.paste(np.where(inside, before, np.float32(0)))

@@ -1,7 +1,8 @@
 """The passes of one iteration of total variation, each over the volume once.
 
 Two real volumes travel through one complex transform: into k-space go the field of the model as
-real part and the divergence as imaginary part; back come the susceptibility and its field. The
+real part and the pull of the penalties as imaginary part; back come the susceptibility and its
+field. The
 shrunken gradient is never stored: with ``v = grad x + s`` the new dual is ``clip(v)`` and the
 shrunken gradient less the dual is ``v - 2 clip(v)``, so that ``v`` alone is kept. Differences are
 periodic; the frame's padding parts the sides.
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 Step = tuple[float, float, float]
+Penalties = tuple[float, float, float]
+ALL_COSTLY = 7
 INSIDE = 8
 """Bit of a voxel of the mask; bits 1, 2, 4: the step to the next voxel along X, Y, Z costs."""
 
@@ -54,16 +57,15 @@ def solve_spectrum(
     power_x: FloatArray,
     power_y: FloatArray,
     power_z: FloatArray,
-    gradient_penalty: float,
-    field_penalty: float,
+    penalties: Penalties,
 ) -> None:
-    """Replace (model field, divergence) by (susceptibility, its field), all in k-space.
+    """Replace (model field, pull) by (susceptibility, its field), all in k-space.
 
-    Solves ``(a grad'grad + b D'D) x = a div + b D field`` for each k; ``dipole`` is on the half
-    grid.
+    Solves ``(a grad'grad + b D'D + c) x = pull + b D field`` for each k with the penalties a of
+    the gradient, b of the field and c of the support; ``dipole`` is on the half grid.
     """
     nx, ny, nz = spectrum.shape
-    a, b = np.float32(gradient_penalty), np.float32(field_penalty)
+    a, b, c = np.float32(penalties[0]), np.float32(penalties[1]), np.float32(penalties[2])
     half = np.float32(0.5)
     for i in prange(nx):
         mi = (nx - i) % nx
@@ -74,15 +76,15 @@ def solve_spectrum(
                 if mk == k and (mi, mj) < (i, j):
                     continue  # its mirror image does both
                 d = dipole[i, j, k]
-                bottom = a * (power_x[i] + power_y[j] + power_z[k]) + b * d * d
+                bottom = a * (power_x[i] + power_y[j] + power_z[k]) + b * d * d + c
                 z, m = spectrum[i, j, k], spectrum[mi, mj, mk].conjugate()
                 field_re = half * (z.real + m.real)
                 field_im = half * (z.imag + m.imag)
-                div_re = half * (z.imag - m.imag)
-                div_im = half * (m.real - z.real)
+                pull_re = half * (z.imag - m.imag)
+                pull_im = half * (m.real - z.real)
                 scale = np.float32(1) / bottom if bottom > 0 else np.float32(0)
-                re = scale * (b * d * field_re + a * div_re)
-                im = scale * (b * d * field_im + a * div_im)
+                re = scale * (b * d * field_re + pull_re)
+                im = scale * (b * d * field_im + pull_im)
                 spectrum[i, j, k] = complex(re - d * im, im + d * re)
                 spectrum[mi, mj, mk] = complex(re + d * im, d * re - im)
 
@@ -151,17 +153,23 @@ def descend(
     packed: NDArray[np.complex64],
     gradient: FloatArray,
     dual: FloatArray,
+    support: FloatArray,
     field: FloatArray,
     weight: FloatArray,
     edges: ByteArray,
     limits: FloatArray,
     step: Step,
-    field_penalty: float,
+    penalties: Penalties,
 ) -> None:
-    """Make the next pair (model field, divergence) in place of (susceptibility, its field)."""
+    """Make the next pair (model field, pull) in place of (susceptibility, its field).
+
+    With a penalty of the support the susceptibility is held at zero outside the mask, and
+    ``support`` is the dual of that; without one it is not looked at.
+    """
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
-    b, two = np.float32(field_penalty), np.float32(2)
+    a, b, c = np.float32(penalties[0]), np.float32(penalties[1]), np.float32(penalties[2])
+    two = np.float32(2)
     for i in prange(nx):
         last_i = (i - 1) % nx
         for j in range(ny):
@@ -175,9 +183,15 @@ def descend(
                 qx = _shrunk(gradient[0, last_i, j, k], _limit(edges[last_i, j, k], 0, limits))
                 qy = _shrunk(gradient[1, i, last_j, k], _limit(edges[i, last_j, k], 1, limits))
                 qz = _shrunk(gradient[2, i, j, last_k], _limit(edges[i, j, last_k], 2, limits))
-                divergence = (qx - px) * hx + (qy - py) * hy + (qz - pz) * hz
+                pull = a * ((qx - px) * hx + (qy - py) * hy + (qz - pz) * hz)
+                if c > 0 and e & INSIDE:
+                    pull += c * packed[i, j, k].real
+                elif c > 0:
+                    outside = packed[i, j, k].real + support[i, j, k]
+                    support[i, j, k] = outside
+                    pull -= c * outside
                 y = packed[i, j, k].imag + dual[i, j, k]
                 w = weight[i, j, k]
                 fitted = (w * field[i, j, k] + b * y) / (w + b)
                 dual[i, j, k] = y - fitted
-                packed[i, j, k] = complex(two * fitted - y, divergence)
+                packed[i, j, k] = complex(two * fitted - y, pull)
