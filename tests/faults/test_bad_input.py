@@ -382,8 +382,8 @@ def test_wrong_usage(line: list[str], tmp_path: Path, monkeypatch, capsys):
     ("values", "said"),
     [
         (["tkd.nothing=1"], "has no parameter 'nothing'"),
-        (["vsharp=3"], "write METHOD.PARAMETER=VALUE"),
-        (["vsharp.max_radius=-1"], "out of bounds"),
+        (["lbv=3"], "write METHOD.PARAMETER=VALUE"),
+        (["lbv.tol=-1"], "out of bounds"),
         (["nowhere.x=1"], "does not use 'nowhere'"),
     ],
 )
@@ -401,6 +401,8 @@ def test_ctrl_c_stops_a_real_process_and_leaves_nothing(scan: Files, tmp_path: P
         [sys.executable, "-m", "napari_qsm_stroke", *command(scan), "--out", str(out)],
         stderr=subprocess.PIPE,
         text=True,
+        # a job in the background of a script is born deaf to it, and hands that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     for line in process.stderr:
