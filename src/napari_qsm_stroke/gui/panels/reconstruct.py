@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -64,15 +63,14 @@ class StepBox(QFrame):
         words = method.name.replace("_", " ").capitalize()
         name = words if improves else method.outputs[0].title
         title = QLabel(name)
-        title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         title.setToolTip("Makes: " + ", ".join(q.title for q in method.outputs))
         self.outcome = note("")
         self.outcome.setWordWrap(False)
         self.outcome.setMinimumWidth(26)
         self.methods = self._methods(recipe)
         top.addWidget(self.opener)
-        top.addWidget(title, 5)
-        top.addWidget(self.methods, 4)
+        top.addWidget(title, 1)
+        top.addWidget(self.methods)
         top.addWidget(self.outcome)
         layout.addLayout(top)
         self.details = QWidget()
@@ -94,7 +92,8 @@ class StepBox(QFrame):
             box.setItemData(box.count() - 1, other.summary, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(box.findData(self.step.method))
         box.setToolTip(get_method(self.step.method).summary)
-        box.setMinimumContentsLength(8)
+        box.setMinimumContentsLength(9)
+        box.setStyleSheet("QComboBox { font-size: 8pt; padding: 1px 2px; }")
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         box.currentIndexChanged.connect(self._choose)
