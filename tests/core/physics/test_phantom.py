@@ -8,7 +8,7 @@ import scipy.fft
 from scipy import ndimage
 
 from napari_qsm_stroke.case.grid import Grid
-from napari_qsm_stroke.core.physics.nuclei import NUCLEI, nuclei_maps
+from napari_qsm_stroke.core.physics.nuclei import NAMES, NUCLEI, nuclei_labels, nuclei_maps
 from napari_qsm_stroke.core.physics.phantom import SimulatedPatient, Truth, simulate_patient
 from napari_qsm_stroke.core.physics.sphere import mean_value_kernel
 from napari_qsm_stroke.core.physics.units import hz_per_ppm
@@ -61,11 +61,12 @@ def test_maps_are_those_of_the_vocabulary(study: SimulatedPatient) -> None:
         "infarct",
         "haemorrhage",
         "territories",
+        "nuclei",
     }
     for name in ("susceptibility", "total_field", "local_field", "vein_fraction"):
         assert maps[name].dtype == np.float32
         assert np.isfinite(maps[name]).all()
-    for name in ("brain", "veins", "infarct", "haemorrhage", "territories"):
+    for name in ("brain", "veins", "infarct", "haemorrhage", "territories", "nuclei"):
         assert maps[name].dtype == np.uint8
     assert all(m.shape == shape for m in maps.values())
     assert not maps["haemorrhage"].any()
@@ -191,6 +192,23 @@ def test_deep_grey_matter_is_bright(study: SimulatedPatient) -> None:
     brain = study.truth.maps["brain"] > 0
     # grey matter and its texture end at 0.04 ppm; pallidum, nigra and dentate make some ml above
     assert 1.0 < (chi[brain & (veins == 0)] > 0.06).sum() * 0.008 < 12.0
+
+
+def test_nuclei_are_labelled_where_their_iron_is(study: SimulatedPatient) -> None:
+    template = load_template()
+    labels = nuclei_labels(template.gm.shape, template.affine)
+    fraction, iron = nuclei_maps(template.gm.shape, template.affine, np.ones((2, len(NUCLEI))))
+    assert ((labels > 0) <= (fraction > 0.5)).all()
+    expected = {n.name: n.ppm for n in NUCLEI}
+    chi, found = study.truth.maps["susceptibility"], study.truth.maps["nuclei"]
+    level = np.median(chi[(study.truth.maps["brain"] > 0) & (found == 0)])
+    for number, name in enumerate(NAMES, 1):
+        inside = labels == number
+        assert np.median(iron[inside] / fraction[inside]) == pytest.approx(expected[name], rel=0.05)
+        assert (found == number).sum() > 10, name
+        # voxels of 2 mm take from the thin ones, and each nucleus scatters by 12 per cent
+        patient = np.median(chi[found == number]) - level
+        assert 0.35 * expected[name] - 0.01 < patient < 1.35 * expected[name] + 0.02, name
 
 
 def test_diffusion_has_a_grid_of_its_own_and_the_patient_moved(study: SimulatedPatient) -> None:

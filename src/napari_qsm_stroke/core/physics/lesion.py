@@ -53,9 +53,20 @@ def territories_on(
     shape: tuple[int, int, int],
 ) -> ByteArray:
     """Arterial territories of the patient on a grid."""
-    stack, place = padded((template.territories,), template.affine)
-    labels = sample_grid(stack, place, affine, shape, deformation, nearest=True)[0]
-    result: ByteArray = labels.astype(np.uint8)
+    return labels_on(template.territories, template, deformation, affine, shape)
+
+
+def labels_on(
+    labels: ByteArray,
+    template: HeadTemplate,
+    deformation: Deformation,
+    affine: NDArray[np.float64],
+    shape: tuple[int, int, int],
+) -> ByteArray:
+    """Bring labels of the template's grid to a grid of the patient."""
+    stack, place = padded((labels,), template.affine)
+    found = sample_grid(stack, place, affine, shape, deformation, nearest=True)[0]
+    result: ByteArray = found.astype(np.uint8)
     return result
 
 

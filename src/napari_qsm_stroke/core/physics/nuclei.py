@@ -17,9 +17,11 @@ import numpy as np
 from napari_qsm_stroke.core.physics.deformation import apply_affine, rotation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-    from napari_qsm_stroke.core.quantities import FloatArray
+    from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 EDGE_MM = 0.8
 IRON_R2STAR = 160.0
@@ -51,6 +53,8 @@ NUCLEI = (
     Ellipsoid("substantia nigra", (10, -17, -13), (2.4, 6.5, 3), (-25, 25, 30), 0.111),
     Ellipsoid("dentate nucleus", (15, -57, -36), (4, 7, 5), (20, 0, -25), 0.110),
 )
+NAMES = tuple(dict.fromkeys(nucleus.name for nucleus in NUCLEI))
+"""Of the nuclei, each once; label ``n`` of a label map is ``NAMES[n - 1]``."""
 
 
 def nuclei_maps(
@@ -68,6 +72,34 @@ def nuclei_maps(
         Factor on the susceptibility of each nucleus, left and right.
     """
     fraction, weighted = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for number, side, box, part in _parts(shape, affine):
+        new = np.maximum(part - fraction[box], 0)
+        fraction[box] += new
+        weighted[box] += new * np.float32(NUCLEI[number].ppm * scatter[side, number])
+    return fraction, weighted
+
+
+def nuclei_labels(shape: tuple[int, int, int], affine: NDArray[np.float64]) -> ByteArray:
+    """Which nucleus fills more than half of each voxel: 1 + its place in ``NAMES``, else 0.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the template.
+    affine : ndarray of shape (4, 4)
+        Voxel index to template coordinates in mm.
+    """
+    labels = np.zeros(shape, np.uint8)
+    for number, _side, box, part in _parts(shape, affine):
+        label = 1 + NAMES.index(NUCLEI[number].name)
+        np.copyto(labels[box], np.uint8(label), where=(part > 0.5) & (labels[box] == 0))
+    return labels
+
+
+def _parts(
+    shape: tuple[int, int, int], affine: NDArray[np.float64]
+) -> Iterator[tuple[int, int, tuple[slice, slice, slice], FloatArray]]:
+    """Number and side of each nucleus, the box that it lies in, and its part of each voxel."""
     for side, sign in enumerate((-1.0, 1.0)):
         for number, nucleus in enumerate(NUCLEI):
             mirror = np.diag([sign, 1.0, 1.0])
@@ -82,11 +114,8 @@ def nuclei_maps(
             offset = apply_affine(affine, points.reshape(3, -1).T.astype(np.float64)) - centre
             scaled = np.linalg.norm(offset @ axes / nucleus.radii, axis=1)
             level = (scaled - 1) * min(nucleus.radii) / EDGE_MM
-            part = np.clip(0.5 - 0.5 * level, 0, 1).reshape(points.shape[1:]).astype(np.float32)
-            new = np.maximum(part - fraction[box], 0)
-            fraction[box] += new
-            weighted[box] += new * np.float32(nucleus.ppm * scatter[side, number])
-    return fraction, weighted
+            part = np.clip(0.5 - 0.5 * level, 0, 1).reshape(points.shape[1:])
+            yield number, side, box, part.astype(np.float32)
 
 
 def _box(

@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_qsm_stroke.core.physics.diffusion import scan_diffusion
 from napari_qsm_stroke.core.physics.gradient_echo import scan_gradient_echo
-from napari_qsm_stroke.core.physics.lesion import labels_of, territories_on
+from napari_qsm_stroke.core.physics.lesion import labels_of, labels_on, territories_on
+from napari_qsm_stroke.core.physics.nuclei import nuclei_labels
 from napari_qsm_stroke.core.physics.patient import STREAMS, Patient, make_patient
 from napari_qsm_stroke.core.physics.scan import Scan, plan_scan
 from napari_qsm_stroke.core.physics.veins import REGIONS
@@ -40,7 +41,7 @@ class Truth:
         outside the brain; the mean of the brain is 0), ``total_field`` (ppm, after shimming),
         ``local_field`` (ppm, of sources inside the brain alone), ``brain``, ``veins`` (vein
         fraction above 0.25; sinuses are no veins), ``vein_fraction``, ``infarct``,
-        ``haemorrhage``, ``territories``.
+        ``haemorrhage``, ``territories``, ``nuclei`` (labels: 1 + place in ``nuclei.NAMES``).
     side : {"left", "right"}
         Of the stroke.
     core_ratio : float
@@ -195,6 +196,14 @@ def _truth(
     infarct = (tissue.infarct > 0.5) & brain
     territories = territories_on(template, patient.deformation, scan.affine, scan.shape)
     territories[~brain] = 0
+    nuclei = labels_on(
+        nuclei_labels(template.territories.shape, template.affine),
+        template,
+        patient.deformation,
+        scan.affine,
+        scan.shape,
+    )
+    nuclei[~brain] = 0
     other = "left" if patient.side == "right" else "right"
     regions = {
         "infarct_core": infarct,
@@ -215,6 +224,7 @@ def _truth(
             "susceptibility": chi,
             **{name: mask.astype(np.uint8) for name, mask in masks.items()},
             "territories": territories,
+            "nuclei": nuclei,
         },
         side=patient.side,
         core_ratio=core_ratio,
