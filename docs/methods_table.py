@@ -67,6 +67,8 @@ def _details(method: Method) -> list[str]:
         lines += ["", cell(method.notes)]
     if links:
         lines += ["", f"Source: {links}"]
+    if method.memory is not None:
+        lines += ["", f"Memory: {method.memory_words}."]
     if method.parameters:
         lines += ["", "| Parameter | Default | Unit | Bounds | |", "|---|---|---|---|---|"]
         lines += [_parameter(p) for p in method.parameters]

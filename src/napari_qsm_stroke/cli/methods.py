@@ -49,6 +49,7 @@ def as_dict(method: Method) -> dict[str, Any]:
         "recommended": method.recommended,
         "linear": method.linear,
         "revision": method.revision,
+        "memory_volumes": method.memory,
         "references": [f"https://doi.org/{doi}" for doi in method.cite],
         "parameters": [
             {
@@ -84,6 +85,8 @@ def _in_full(method: Method) -> Any:
         f"takes: {', '.join(a.source.name for a in (*method.inputs, *method.headers))}",
         f"gives: {', '.join(_with_unit(q.name, q.unit) for q in method.outputs)}",
     ]
+    if method.memory is not None:
+        lines.append(f"memory: {method.memory_words}")
     if not method.recommended:
         lines.append("not recommended: its bias is known to be too large for this study")
     lines += [f"reference: https://doi.org/{doi}" for doi in method.cite]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -110,10 +110,14 @@ class Method:
     parameters: tuple[Parameter, ...]
     outputs: tuple[Quantity, ...]
     progress: str | None
-    cite: tuple[str, ...]
-    linear: bool
-    recommended: bool
-    revision: int
+    cite: tuple[str, ...] = ()
+    linear: bool = False
+    recommended: bool = True
+    revision: int = 1
+    memory: float | None = None
+    """Peak of the memory that it takes beyond its inputs, in float32 volumes of the box of its
+    mask (of the grid, where it takes none); for each echo, where it takes all echoes. None: not
+    known."""
     summary: str = ""
     notes: str = field(default="", repr=False)
 
@@ -121,6 +125,21 @@ class Method:
     def stage(self) -> str:
         """Name of the package that the method lives in: ``inversion``, ``masks`` ..."""
         return self.function.__module__.rpartition(".")[0].rpartition(".")[2]
+
+    @property
+    def takes_echoes(self) -> bool:
+        """Whether an input has a volume for each echo."""
+        return any(
+            isinstance(a.source, Quantity) and a.source.kind == "echoes" for a in self.inputs
+        )
+
+    @property
+    def memory_words(self) -> str:
+        """The declared memory, for people."""
+        if self.memory is None:
+            return "not declared"
+        each = " for each echo" if self.takes_echoes else ""
+        return f"up to {self.memory:g} float32 volumes{each} beyond its inputs"
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of that name.
@@ -150,6 +169,7 @@ def method(
     linear: bool = False,
     recommended: bool = True,
     revision: int = 1,
+    memory: float | None = None,
 ) -> Callable[[F], F]:
     """Register a function as a method of the pipeline.
 
@@ -164,6 +184,11 @@ def method(
         line and docs show it.
     revision : int
         Raised whenever numbers change; part of the cache key.
+    memory : float, optional
+        Peak of the memory taken beyond the inputs, outputs included, in float32 volumes of the
+        box of the mask (of the grid, where the method takes no mask); for each echo, where it
+        takes all echoes. The contract tests measure it, and a run that needs more than is free
+        is refused.
 
     Raises
     ------
@@ -172,7 +197,14 @@ def method(
     """
 
     def register(function: F) -> F:
-        entry = _read(function, cite, linear, recommended, revision)
+        entry = replace(
+            _read(function),
+            cite=(cite,) if isinstance(cite, str) else tuple(cite),
+            linear=linear,
+            recommended=recommended,
+            revision=revision,
+            memory=memory,
+        )
         _registry[entry.name] = entry
         return function
 
@@ -214,13 +246,8 @@ def forget(name: str) -> None:
     _registry.pop(name, None)
 
 
-def _read(
-    function: Callable[..., Any],
-    cite: tuple[str, ...] | str,
-    linear: bool,
-    recommended: bool,
-    revision: int,
-) -> Method:
+def _read(function: Callable[..., Any]) -> Method:
+    """Return all that the signature and the docstring say."""
     name = function.__name__
     hints = get_type_hints(function, include_extras=True)
     doc = parse_docstring(inspect.getdoc(function) or "")
@@ -257,10 +284,6 @@ def _read(
         parameters=tuple(parameters),
         outputs=outputs,
         progress=progress,
-        cite=(cite,) if isinstance(cite, str) else tuple(cite),
-        linear=linear,
-        recommended=recommended,
-        revision=revision,
         summary=doc.short_description or "",
         notes=doc.long_description or "",
     )
