@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Interval
 
+from napari_qsm_stroke.core.background.spherical_means import (
+    NOWHERE,
+    largest_ball,
+    less_means,
+    room_in,
+    undo,
+)
 from napari_qsm_stroke.core.method import Unit, method
-from napari_qsm_stroke.core.numerics.distance import distance_to
-from napari_qsm_stroke.core.numerics.fourier import backward, forward
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
-from napari_qsm_stroke.core.physics.sphere import mean_value_kernel
-from napari_qsm_stroke.core.progress import Progress, silent, steps
+from napari_qsm_stroke.core.progress import Progress, part, silent
 from napari_qsm_stroke.core.quantities import Brain, FieldMask, LocalField, TotalField, VoxelSize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_qsm_stroke.core.quantities import FloatArray
-
-TOUCHING = 1e-3
-"""A voxel at the rim of a ball is in it, whatever is rounded; in mm."""
+    from napari_qsm_stroke.core.quantities import ByteArray
 
 
 @method(cite=("10.1016/j.neuroimage.2010.10.070", "10.1002/mrm.23000"), linear=True)
@@ -74,44 +75,31 @@ def vsharp(
     Schweser et al., NeuroImage 2011;54:2789, doi:10.1016/j.neuroimage.2010.10.070;
     Wu et al., Magn Reson Med 2012;67:137, doi:10.1002/mrm.23000.
     """
-    box = Frame.around(brain).box
-    largest_fit = min((s.stop - s.start) * d / 2 for s, d in zip(box, voxel_size, strict=True))
-    radii = _radii(min(max_radius, largest_fit), min_radius, radius_step, voxel_size)
+    radii = _radii(brain, max_radius, min_radius, radius_step, voxel_size)
     frame = Frame.around(brain, millimetres(max(radii, default=0.0), voxel_size))
     field = frame.cut(total_field, brain)
-    room = _room(frame.cut(brain, brain), voxel_size)
-    spectrum = forward(field)
-    filtered = np.zeros(frame.shape, np.float32)
-    known = np.zeros(frame.shape, bool)
-    largest = None
-    for index in steps(len(radii), progress, "V-SHARP"):
-        kernel = mean_value_kernel(frame.shape, radii[index], voxel_size)
-        new = (room > radii[index] + TOUCHING) & ~known
-        if new.any():
-            largest = kernel if largest is None else largest
-            means = backward(spectrum * kernel, frame.shape)
-            np.copyto(filtered, field - means, where=new)
-            known |= new
-    if largest is None:
-        return frame.paste(filtered), frame.paste(known.astype(np.uint8))
-    inverse = 1 - largest
-    np.divide(1, inverse, out=inverse, where=np.abs(inverse) > threshold)
-    inverse[np.abs(1 - largest) <= threshold] = 0
-    local = backward(forward(filtered) * inverse, frame.shape) * known
-    return frame.paste(local), frame.paste(known.astype(np.uint8))
+    inside = (brain[frame.box] != 0).astype(np.uint8)
+    field[frame.core] -= np.float32(field[frame.core].sum(dtype=np.float64) / inside.sum()) * inside
+    index = largest_ball(room_in(inside, voxel_size), radii)
+    filtered = less_means(field, index, radii, frame, voxel_size, part(progress, 0.0, 0.8))
+    del field
+    local = np.zeros(frame.full, np.float32)
+    field_mask = np.zeros(frame.full, np.uint8)
+    known = index != NOWHERE
+    if known.any():
+        sharp = undo(filtered, radii[int(index.min())], threshold, voxel_size)
+        np.copyto(local[frame.box], sharp[frame.core], where=known)
+        field_mask[frame.box] = known
+    progress(1.0, "V-SHARP")
+    return local, field_mask
 
 
 def _radii(
-    largest: float, smallest: float, step: float, voxel_size: Sequence[float]
+    brain: ByteArray, largest: float, smallest: float, step: float, voxel_size: Sequence[float]
 ) -> list[float]:
-    """Radii in mm from the largest down."""
+    """Radii in mm from the largest that can fit down."""
+    box = Frame.around(brain).box
+    fit = min((s.stop - s.start) * d / 2 for s, d in zip(box, voxel_size, strict=True))
     # a ball within one slice has no neighbours in the others: no spherical mean
     smallest = max(smallest, *voxel_size)
-    return [float(r) for r in np.arange(largest, smallest - 1e-6, -step)]
-
-
-def _room(inside: FloatArray, voxel_size: tuple[float, float, float]) -> FloatArray:
-    """Distance in mm of each voxel to the nearest one outside: a smaller ball fits."""
-    padded = np.pad(inside == 0, 1, constant_values=True)
-    room: FloatArray = distance_to(padded, voxel_size)[1:-1, 1:-1, 1:-1]
-    return room
+    return [float(r) for r in np.arange(min(largest, fit), smallest - 1e-6, -step)]

@@ -1,0 +1,214 @@
+"""Means of a field over balls that lie wholly in the mask, each by the way that is cheaper.
+
+Over a ball that many voxels use the mean is a convolution by transforms. Over one that only a
+thin shell of voxels uses it is summed directly: a ball is a bundle of lines along Z, and the sum
+over a line is the difference of two values of the field summed up along Z.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
+from napari_qsm_stroke.core.numerics.distance import distance_to
+from napari_qsm_stroke.core.numerics.fourier import backward, forward
+from napari_qsm_stroke.core.physics.sphere import ball, mean_value_kernel
+from napari_qsm_stroke.core.progress import Progress, silent, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.numerics.frame import Frame
+    from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
+
+TOUCHING = 1e-3
+"""A voxel at the rim of a ball is in it, whatever is rounded; in mm."""
+NOWHERE = 255
+TRANSFORM_COST = 14.0
+"""Time of one mean by transforms, per voxel of the frame, in sums over one line."""
+
+
+def room_in(mask: ByteArray, voxel_size: tuple[float, float, float]) -> FloatArray:
+    """Distance in mm of each voxel to the nearest one outside: a smaller ball fits.
+
+    Parameters
+    ----------
+    mask : ndarray, shape (X, Y, Z)
+        What lies beyond the array is outside.
+    voxel_size : tuple of float
+        In mm.
+
+    Returns
+    -------
+    ndarray of float32, shape (X, Y, Z)
+        0 outside the mask.
+    """
+    padded = np.pad(mask == 0, 1, constant_values=True)
+    return np.ascontiguousarray(distance_to(padded, voxel_size)[1:-1, 1:-1, 1:-1])
+
+
+def largest_ball(room: FloatArray, radii: Sequence[float]) -> ByteArray:
+    """Index of the first of the descending ``radii`` whose ball fits; ``NOWHERE`` if none does."""
+    index = np.empty(room.shape, np.uint8)
+    _first_that_fits(room, np.array(radii, np.float64) + TOUCHING, index)
+    return index
+
+
+def less_means(
+    field: FloatArray,
+    index: ByteArray,
+    radii: Sequence[float],
+    frame: Frame,
+    voxel_size: tuple[float, float, float],
+    progress: Progress = silent,
+) -> FloatArray:
+    """Field less its mean over the ball of each voxel.
+
+    Parameters
+    ----------
+    field : ndarray of float32, shape ``frame.shape``
+        Must be centred: sums along Z keep more digits so.
+    index : ndarray of uint8
+        Which of the radii each voxel of the box of ``frame`` uses.
+    radii : sequence of float
+        In mm.
+    frame : Frame
+        Where the work is done.
+    voxel_size : tuple of float
+        In mm.
+    progress : Progress
+        May raise ``Cancelled``.
+
+    Returns
+    -------
+    ndarray of float32, shape ``frame.shape``
+        Zero where no ball fits.
+    """
+    filtered = np.zeros(frame.shape, np.float32)
+    core, inner = field[frame.core], filtered[frame.core]
+    counts = np.bincount(index.ravel(), minlength=NOWHERE + 1)
+    bundles = [_bundle(radius, voxel_size) for radius in radii]
+    convolved = [
+        n
+        for n, lines in enumerate(bundles)
+        if counts[n] * float(len(lines)) > TRANSFORM_COST * field.size
+    ]
+    summed = [n for n in range(len(radii)) if n not in convolved and counts[n] > 0]
+    spectrum = forward(field) if convolved else None
+    for step in steps(len(convolved) + 1, progress, "Spherical means"):
+        if step == len(convolved) or spectrum is None:
+            break
+        n = convolved[step]
+        weights = mean_value_kernel(frame.shape, radii[n], voxel_size)
+        # the last one may use the spectrum up
+        product = np.multiply(
+            spectrum, weights, out=spectrum if step == len(convolved) - 1 else None
+        )
+        means = backward(product, frame.shape)
+        np.subtract(core, means[frame.core], out=inner, where=index == n)
+    if summed:
+        _sum_shells(core, index, {n: bundles[n] for n in summed}, inner)
+    return filtered
+
+
+def undo(
+    filtered: FloatArray, radius: float, threshold: float, voxel_size: Sequence[float]
+) -> FloatArray:
+    """Divide by the filter "field less its mean" in k-space, where that is above a threshold.
+
+    Parameters
+    ----------
+    filtered : ndarray of float32, shape (X, Y, Z)
+        Zero where it is not known.
+    radius : float
+        Of the ball, in mm.
+    threshold : float
+        Frequencies that the filter keeps by less than this are left out.
+    voxel_size : sequence of float
+        In mm.
+    """
+    shape = (filtered.shape[0], filtered.shape[1], filtered.shape[2])
+    inverse = mean_value_kernel(shape, radius, voxel_size)
+    np.subtract(1, inverse, out=inverse)
+    kept = np.abs(inverse) > threshold
+    np.divide(1, inverse, out=inverse, where=kept)
+    inverse *= kept
+    spectrum = forward(filtered)
+    spectrum *= inverse
+    return backward(spectrum, shape)
+
+
+def _bundle(radius: float, voxel_size: Sequence[float]) -> NDArray[np.int64]:
+    """Lines along Z that make up a ball: offset in X, offset in Y, half length; one a row."""
+    inside = ball(radius, voxel_size) > 0
+    half = [n // 2 for n in inside.shape]
+    lengths = inside.sum(axis=2)
+    x, y = np.nonzero(lengths)
+    return np.stack([x - half[0], y - half[1], lengths[x, y] // 2], axis=1)
+
+
+@kernel(parallel=True)
+def _first_that_fits(room: FloatArray, radii: NDArray[np.float64], index: ByteArray) -> None:
+    nx, ny, nz = room.shape
+    for i in prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                index[i, j, k] = NOWHERE
+                if room[i, j, k] > 0:
+                    for n in range(radii.size):
+                        if room[i, j, k] > radii[n]:
+                            index[i, j, k] = n
+                            break
+
+
+def _sum_shells(
+    field: FloatArray,
+    index: ByteArray,
+    bundles: dict[int, NDArray[np.int64]],
+    filtered: FloatArray,
+) -> None:
+    """Field less its mean, where the index says one of the bundles, into ``filtered``."""
+    sums = np.zeros((*field.shape[:2], field.shape[2] + 1), np.float32)
+    np.cumsum(field, axis=2, out=sums[..., 1:])
+    first, last = np.full(NOWHERE + 1, -1), np.zeros(NOWHERE + 1, np.int64)
+    share = np.zeros(NOWHERE + 1, np.float32)
+    place = 0
+    for n, lines in bundles.items():
+        first[n], last[n] = place, place + len(lines)
+        share[n] = 1 / (2 * lines[:, 2] + 1).sum()
+        place += len(lines)
+    every = np.concatenate(list(bundles.values()))
+    # where the ends of each line lie in memory, counted from the voxel
+    middle = (every[:, 0] * sums.shape[1] + every[:, 1]) * sums.shape[2]
+    above, below = middle + every[:, 2] + 1, middle - every[:, 2]
+    _sum_bundles(field, sums.ravel(), index, above, below, first, last, share, filtered)
+
+
+@kernel(parallel=True, fastmath=True)
+def _sum_bundles(
+    field: FloatArray,
+    sums: FloatArray,
+    index: ByteArray,
+    above: NDArray[np.int64],
+    below: NDArray[np.int64],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    share: FloatArray,
+    filtered: FloatArray,
+) -> None:
+    nx, ny, nz = field.shape
+    for i in prange(nx):
+        for j in range(ny):
+            row = (i * ny + j) * (nz + 1)
+            for k in range(nz):
+                n = index[i, j, k]
+                if first[n] < 0:
+                    continue
+                total = np.float32(0)
+                for line in range(first[n], last[n]):
+                    total += sums[row + k + above[line]] - sums[row + k + below[line]]
+                filtered[i, j, k] = field[i, j, k] - total * share[n]
