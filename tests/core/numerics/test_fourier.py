@@ -13,6 +13,7 @@ from napari_qsm_stroke.core.numerics.fourier import (
     forward,
     forward_packed,
     smooth_complex,
+    spectral_mean,
 )
 
 
@@ -25,6 +26,14 @@ def test_there_and_back(shape: tuple[int, int, int]) -> None:
     back = backward(spectrum, shape)
     assert back.dtype == np.float32
     np.testing.assert_allclose(back, volume, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 6, 10), (7, 9, 5), (6, 5, 2)])
+def test_mean_is_that_of_the_whole_spectrum(shape: tuple[int, int, int]) -> None:
+    volume = np.random.default_rng(3).normal(size=shape)
+    power = np.abs(np.fft.fftn(volume)) ** 2
+    half = power[..., : shape[2] // 2 + 1].astype(np.float32)
+    assert spectral_mean(half, shape) == pytest.approx(power.mean(), rel=1e-5)
 
 
 def test_packed_pair_is_two_real_transforms() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Interval
 
 from napari_qsm_stroke.core.method import method
-from napari_qsm_stroke.core.numerics.fourier import backward, forward
+from napari_qsm_stroke.core.numerics.fourier import backward, forward, spectral_mean
 from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.quantities import (
@@ -22,7 +22,7 @@ from napari_qsm_stroke.core.quantities import (
 PADDING = 8
 
 
-@method(cite="10.1002/jmri.24365", linear=True)
+@method(cite="10.1002/jmri.24365", linear=True, revision=2)
 def tikhonov(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -61,8 +61,7 @@ def tikhonov(
     frame = Frame.around(field_mask, (PADDING,) * 3)
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
     inverse = dipole / (dipole * dipole + np.float32(regularisation))
-    peak = float(np.mean(dipole * inverse, dtype=np.float64))
-    inverse *= np.float32(1 / peak)
+    inverse *= np.float32(1 / spectral_mean(dipole * inverse, frame.shape))
     field = frame.cut(local_field, field_mask)
     chi = backward(forward(field) * inverse, frame.shape)
     chi *= frame.cut(field_mask) != 0

@@ -57,6 +57,17 @@ def backward_packed(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return packed
 
 
+def spectral_mean(half: FloatArray, shape: Shape) -> float:
+    """Mean over the whole spectrum of what is even in k and given on the half grid.
+
+    The mean over the half grid itself would count the plane of k_z = 0 twice, and so depend on
+    the order of the axes.
+    """
+    planes = half.sum(axis=(0, 1), dtype=np.float64)
+    alone = planes[0] + (planes[-1] if shape[2] % 2 == 0 else 0.0)
+    return float((2 * planes.sum() - alone) / np.prod(shape))
+
+
 def gaussian_axes(
     shape: Shape, voxel_size: Sequence[float], sigma: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:

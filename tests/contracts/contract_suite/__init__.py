@@ -1,0 +1,1 @@
+"""What the contracts of all methods share: the head, the calls, closed forms, golden numbers."""

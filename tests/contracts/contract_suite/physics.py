@@ -1,0 +1,190 @@
+"""What the laws of physics say of the methods of a stage."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from contract_suite.calls import call, gives, named, plain
+from contract_suite.closed_forms import (
+    axes,
+    ball_field,
+    cylinder_field,
+    point_field,
+    scene_of,
+)
+from contract_suite.scene import TIMES, Scene, Shape, Size, head
+from napari_qsm_stroke.core.method import Method
+
+MAGIC = float(np.degrees(np.arccos(1 / np.sqrt(3))))
+CYLINDERS = {0.0: 2, 30.0: 0, MAGIC: 1, 90.0: 0}
+"""Angle to the main field in degrees, and the axis along which the cylinder lies."""
+POINTS = (
+    ((29.0, 4.0, -6.0), 4000.0),
+    ((-14.0, 27.0, 8.0), -3000.0),
+    ((3.0, -12.0, 30.0), 5000.0),
+    ((-5.0, -28.0, -14.0), 3500.0),
+)
+"""Places in mm and moments in ppm mm^3 of the sources of the background."""
+LOCAL = ((4.0, -3.0, 2.0), 5.0, 0.3)
+"""Centre and radius in mm, susceptibility in ppm of the ball inside."""
+
+
+@lru_cache
+def ball_scene() -> tuple[Scene, np.ndarray]:
+    """A ball of 0.2 ppm and 7 mm, oblique to B0, and the distance from its centre in mm."""
+    shape: Shape = (42, 41, 36)
+    size: Size = (1.0, 1.0, 1.2)
+    b0: Size = (0.25, -0.4, 0.88)
+    position = axes(shape, size)
+    far = np.sqrt((position**2).sum(0))
+    field = 0.2 * ball_field(position, (0, 0, 0), 7.0, b0)
+    return scene_of(field, far < 19, size, b0), far
+
+
+def check_ball(entry: Method) -> None:
+    """A ball gets its value."""
+    scene, far = ball_scene()
+    chi = named(entry, call(entry, scene))["susceptibility"]
+    found = chi[far < 5.5].mean() - chi[(far > 9) & (far < 17)].mean()
+    assert found == pytest.approx(0.2, rel=0.15)
+
+
+@lru_cache
+def cylinder_scene(angle: float) -> tuple[Scene, np.ndarray, np.ndarray]:
+    """A cylinder of 0.2 ppm and 4 mm; where it is and where it is not, far from its ends."""
+    axis = CYLINDERS[angle]
+    shape: Shape = (38, 36, 37)
+    size: Size = (1.0, 1.1, 1.0)
+    b = [0.0, 0.0, 0.0]
+    b[axis] = np.cos(np.radians(angle))
+    b[axis - 1], b[axis - 2] = np.sin(np.radians(angle)) * np.array([0.8, -0.6])
+    b0: Size = (b[0], b[1], b[2])
+    position = axes(shape, size)
+    across = np.sqrt((np.delete(position, axis, 0) ** 2).sum(0))
+    middle = np.abs(position[axis]) < 7
+    field = 0.2 * cylinder_field(shape, size, axis, 4.0, b0)
+    scene = scene_of(field, across < 17, size, b0)
+    return scene, middle & (across < 3), middle & (across > 6) & (across < 13)
+
+
+def check_cylinder(entry: Method, angle: float) -> None:
+    """A cylinder at any angle to B0 gets its value.
+
+    A division in k-space is scaled so that a point keeps its value, which is too much for what
+    varies across B0 only.
+    """
+    scene, there, elsewhere = cylinder_scene(angle)
+    chi = named(entry, call(entry, scene))["susceptibility"]
+    assert chi[there].mean() - chi[elsewhere].mean() == pytest.approx(
+        0.2, rel=0.5 if entry.linear else 0.2
+    )
+
+
+@lru_cache
+def background_scene() -> tuple[Scene, Scene, np.ndarray, np.ndarray]:
+    """Field of points outside a round brain; that with a ball inside; both parts of it."""
+    shape: Shape = (37, 36, 31)
+    size: Size = (1.4, 1.4, 1.7)
+    b0: Size = (0.2, 0.3, 0.93)
+    position = axes(shape, size)
+    mask = (position**2).sum(0) < 23.0**2
+    far = sum(moment * point_field(position, where, b0) for where, moment in POINTS)
+    centre, radius, chi = LOCAL
+    near = chi * ball_field(position, centre, radius, b0)
+    return scene_of(far, mask, size, b0), scene_of(far + near, mask, size, b0), far, near
+
+
+def check_outside_sources(entry: Method) -> None:
+    """The field of sources outside goes; that of a ball inside stays."""
+    alone, both, far, near = background_scene()
+    left = named(entry, call(entry, alone))
+    deep = ndimage.binary_erosion(left["field_mask"], iterations=2)
+    assert deep.sum() > 2000
+    assert left["local_field"][deep].std() < 0.15 * far[deep].std()
+    kept = named(entry, call(entry, both))["local_field"]
+    there = deep & (np.abs(near) > 0.1 * np.abs(near).max())
+    assert np.polyfit(near[there], kept[there], 1)[0] == pytest.approx(0.9, abs=0.3)
+    assert np.corrcoef(near[there], kept[there])[0, 1] > 0.9
+
+
+def check_head_background(entry: Method, grid: str) -> None:
+    """On the head, with a shim and a textured brain, most of the error goes."""
+    scene = head(grid)
+    outputs = named(entry, plain(entry, grid))
+    deep = ndimage.binary_erosion(outputs["field_mask"], iterations=4)
+    truth, total = scene.maps["local_field"], scene.maps["total_field"]
+
+    def error(values: np.ndarray) -> float:
+        return float((values - truth)[deep].std() / truth[deep].std())
+
+    assert error(total) > 1.5
+    assert error(outputs["local_field"]) < 0.65
+
+
+def check_unwrapped(entry: Method) -> None:
+    """Phase is that of the field up to a constant, and grows with time alike in all echoes."""
+    scene = head()
+    found = named(entry, plain(entry))["unwrapped_phase"]
+    inside = ndimage.binary_erosion(scene.inside)
+    wrapped = np.angle(scene.maps["signal"])
+    truth = scene.maps["unwrapped_phase"] - 0.4
+    error = found - truth
+    medians = np.median(error[inside], axis=0)
+    bent = medians - np.polyval(np.polyfit(TIMES, medians, 1), TIMES)
+    assert np.abs(bent).max() < 0.3  # the echoes are aligned, up to a constant field
+    assert np.std(error[..., 2][inside]) < 0.4 * np.std((wrapped - truth)[..., 2][inside])
+
+
+def check_signal(entry: Method) -> None:
+    """Magnitude and the growth of phase are kept."""
+    found, truth, inside = plain(entry)[0], head().maps["signal"], head().inside
+    np.testing.assert_allclose(np.abs(found)[inside], np.abs(truth)[inside], rtol=1e-3)
+    growth = np.angle((found[..., 2] * found[..., 1].conj())[inside])
+    expected = np.angle((truth[..., 2] * truth[..., 1].conj())[inside])
+    assert np.median(np.abs(growth - expected)) < 1e-3
+
+
+def check_field_in_ppm(entry: Method) -> None:
+    """The field has its size, and its noise that of 0.01 rad in each echo."""
+    scene = head()
+    outputs = named(entry, plain(entry))
+    inside = scene.inside
+    error = (outputs["total_field"] - scene.maps["total_field"])[inside]
+    assert np.std(error) < 0.02 * np.std(scene.maps["total_field"][inside])
+    if "field_noise" in gives(entry):
+        noise = np.median(outputs["field_noise"][inside])
+        assert np.std(error) == pytest.approx(noise, rel=0.5)
+
+
+def check_r2star(entry: Method) -> None:
+    """R2* is in 1/s."""
+    found = named(entry, plain(entry))["r2star"][head().inside]
+    assert np.median(np.abs(found - head().maps["r2star"][head().inside])) < 2
+
+
+def check_dark_veins(entry: Method) -> None:
+    """Paramagnetic veins are darker than they would be if they were diamagnetic."""
+    scene = head()
+    veins = (scene.maps["veins"] != 0) & (scene.maps["local_field"] > 0.02)
+
+    def turned(name: str, array: np.ndarray) -> np.ndarray:
+        if name == "signal":
+            return array.conj()
+        signed = {"phase", "unwrapped_phase", "total_field", "local_field", "susceptibility"}
+        return -array if name in signed else array.copy()
+
+    opposite = named(entry, call(entry, scene.each(turned)))["swi"]
+    assert np.median(named(entry, plain(entry))["swi"][veins]) < 0.8 * np.median(opposite[veins])
+
+
+def check_reference(entry: Method) -> None:
+    """A reference is one constant, and takes away any constant that was there before."""
+    scene, chi = head(), head().maps["susceptibility"]
+    found = plain(entry)[0]
+    assert np.std((found - chi)[scene.inside]) < 1e-6
+    shifted = call(entry, scene.with_maps(susceptibility=chi + np.float32(0.5)))[0]
+    np.testing.assert_allclose(shifted, found, atol=1e-6)

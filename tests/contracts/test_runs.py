@@ -1,0 +1,42 @@
+"""Any run: clean, repeatable, quiet about the rest of memory, and stopped when asked."""
+
+from __future__ import annotations
+
+import pytest
+from contract_suite.calls import COMPUTED
+from contract_suite.checks import (
+    check_double,
+    check_nan,
+    check_progress,
+    check_repeatable,
+    check_run,
+)
+from contract_suite.scene import GRIDS
+
+from napari_qsm_stroke.core.method import METHODS
+
+
+@pytest.mark.parametrize("grid", list(GRIDS))
+@pytest.mark.parametrize("name", COMPUTED)
+def test_a_run_is_clean(name: str, grid: str) -> None:
+    check_run(METHODS[name], grid)
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_nan_goes_nowhere(name: str) -> None:
+    check_nan(METHODS[name])
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_a_run_is_repeatable_on_one_thread(name: str) -> None:
+    check_repeatable(METHODS[name])
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_double_precision_gives_the_same_and_stays_untouched(name: str) -> None:
+    check_double(METHODS[name])
+
+
+@pytest.mark.parametrize("name", [n for n in COMPUTED if METHODS[n].progress])
+def test_progress_grows_and_cancel_stops(name: str) -> None:
+    check_progress(METHODS[name])
