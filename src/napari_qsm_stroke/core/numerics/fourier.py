@@ -5,7 +5,7 @@ scipy keeps float32 as it comes. The half grid of ``rfftn`` has shape (X, Y, Z /
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.fft
@@ -57,7 +57,7 @@ def backward_packed(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return packed
 
 
-def spectral_mean(half: FloatArray, shape: Shape) -> float:
+def spectral_mean(half: NDArray[np.floating[Any]], shape: Shape) -> float:
     """Mean over the whole spectrum of what is even in k and given on the half grid.
 
     The mean over the half grid itself would count the plane of k_z = 0 twice, and so depend on

@@ -1,0 +1,182 @@
+"""Golden numbers: a few numbers that tell a result from any other, tied to a revision.
+
+A result is projected on a few fixed patterns of random signs. Two results that differ by more than
+three times the tolerance, wherever and however, differ in one of the projections, but for one case
+in a thousand. The runs are: all defaults; one echo where there are several; every number
+set to another value, without what is optional; and every other choice of a parameter.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contract_suite.calls import call, plain
+from contract_suite.checks import others
+from contract_suite.scene import head
+from napari_qsm_stroke.core.method import Method
+from napari_qsm_stroke.errors import InputError
+
+FOLDER = Path(__file__).parents[1] / "golden"
+PROJECTIONS = 6
+TOLERANCE = 1e-3
+"""Of the norm of the result."""
+FEW = 4
+"""Most iterations of a run that is not that of the defaults."""
+COMMAND = "python tests/contracts/refresh_golden.py"
+
+Numbers = dict[str, list[float] | str]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Numbers of one method and the revision that they were made with."""
+
+    revision: int
+    numbers: Numbers
+
+    @classmethod
+    def of(cls, entry: Method) -> Golden:
+        """Run the method."""
+        return cls(entry.revision, numbers_of(entry))
+
+    @classmethod
+    def kept(cls, name: str) -> Golden | None:
+        """Read what is kept; None where there is nothing."""
+        path = FOLDER / f"{name}.json"
+        if not path.is_file():
+            return None
+        table = json.loads(path.read_text("utf-8"))
+        return cls(table["revision"], table["numbers"])
+
+    def keep(self, name: str) -> None:
+        """Write it down."""
+        FOLDER.mkdir(exist_ok=True)
+        rows = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in self.numbers.items())
+        text = f'{{"revision": {self.revision}, "numbers": {{\n{rows}\n}}}}\n'
+        (FOLDER / f"{name}.json").write_text(text, "utf-8")
+
+    def differences(self, other: Golden) -> list[str]:
+        """Say where the numbers of two are not the same."""
+        found = [f"{k} is new" for k in other.numbers if k not in self.numbers]
+        for key, mine in self.numbers.items():
+            theirs = other.numbers.get(key)
+            if isinstance(mine, str) or isinstance(theirs, str) or theirs is None:
+                if mine != theirs:
+                    found.append(f"{key}: {mine!r} became {theirs!r}")
+                continue
+            scale = max(abs(mine[0]), 1e-12)
+            gap = float(np.abs(np.subtract(mine, theirs)).max()) / scale
+            if not gap <= TOLERANCE:
+                found.append(f"{key}: by {100 * gap:.2g} % of its norm")
+        return found
+
+
+def numbers_of(entry: Method) -> Numbers:
+    """Norm and projections of every output of every run."""
+    numbers: Numbers = {}
+
+    def note(run: str, outputs: tuple[np.ndarray, ...]) -> None:
+        for quantity, array in zip(entry.outputs, outputs, strict=True):
+            numbers[f"{run} {quantity.name}"] = fingerprint(array)
+
+    note("default", plain(entry))
+    for run, values in _other_runs(entry).items():
+        scene = head() if run != "one echo" else head().first_echo()
+        changes = dict(values)
+        if run == "numbers":
+            changes |= {a.name: None for a in (*entry.inputs, *entry.headers) if a.optional}
+        try:
+            note(run, call(entry, scene, **changes))
+        except InputError as error:
+            numbers[run] = type(error).__name__
+    return numbers
+
+
+def _other_runs(entry: Method) -> dict[str, dict[str, Any]]:
+    few = {
+        p.name: min(FEW, p.default)
+        for p in entry.parameters
+        if p.name in {"max_iter", "iterations"}
+    }
+    other = others(entry)
+    runs: dict[str, dict[str, Any]] = {}
+    if entry.takes_echoes:
+        runs["one echo"] = dict(few)
+    numeric = {p.name: other[p.name] for p in entry.parameters if p.type in (int, float)}
+    if numeric or any(a.optional for a in entry.inputs):
+        runs["numbers"] = {**numeric, **few}
+    for parameter in entry.parameters:
+        values = parameter.choices or ((False, True) if parameter.type is bool else ())
+        for value in values:
+            if value != parameter.default:
+                runs[f"{parameter.name}={value}"] = {**few, parameter.name: value}
+    return runs
+
+
+def fingerprint(array: np.ndarray) -> list[float]:
+    """Norm of an array and its products with patterns of random signs of unit size."""
+    flat = array.ravel()
+    if np.iscomplexobj(flat):
+        flat = np.concatenate([flat.real, flat.imag])
+    values = flat.astype(np.float64)
+    found = [float(np.linalg.norm(values)), *(signs(values.size) @ values).tolist()]
+    return [float(f"{v:.6g}") for v in found]
+
+
+@cache
+def signs(size: int) -> np.ndarray:
+    """Patterns of +1 and -1, the same for ever."""
+    bits = np.random.PCG64(96).random_raw(PROJECTIONS * size) >> np.uint64(63)
+    return (2.0 * bits - 1.0).astype(np.int8).reshape(PROJECTIONS, size)
+
+
+def refresh(entry: Method) -> tuple[bool, str]:
+    """Keep the present numbers of a method, unless they changed and its revision did not.
+
+    Returns
+    -------
+    fine : bool
+        False where it was refused.
+    sentence : str
+        What happened.
+    """
+    kept, now = Golden.kept(entry.name), Golden.of(entry)
+    if kept is not None:
+        changed = kept.differences(now)
+        if not changed and kept.revision == now.revision:
+            return True, f"{entry.name}: as before"
+        if changed and now.revision <= kept.revision:
+            wanted = kept.revision + 1
+            return False, (
+                f"{entry.name}: refused. Its numbers changed ({'; '.join(changed)}) and its "
+                f"revision did not: write @method(..., revision={wanted})."
+            )
+    now.keep(entry.name)
+    return True, f"{entry.name}: kept for revision {now.revision}"
+
+
+def unlike(entry: Method) -> str:
+    """Say what is wrong with the golden numbers of a method, and what to do; empty if nothing."""
+    kept = Golden.kept(entry.name)
+    command = f"{COMMAND} {entry.name}"
+    if kept is None:
+        return f"{entry.name} has no golden numbers. Run: {command}"
+    now = Golden.of(entry)
+    changed = kept.differences(now)
+    if changed and now.revision <= kept.revision:
+        return (
+            f"The numbers of {entry.name} changed: {'; '.join(changed)}. Where that is meant, "
+            f"write @method(..., revision={kept.revision + 1}) and run: {command}"
+        )
+    if changed or now.revision != kept.revision:
+        return (
+            f"{entry.name} is of revision {now.revision}, its golden numbers of {kept.revision}. "
+            f"Run: {command}"
+        )
+    return ""
