@@ -136,6 +136,7 @@ def test_reconstruct_with_given_masks_writes_every_file(scan: Files, tmp_path: P
     shown = capsys.readouterr()
     assert "warning: Last echo early" not in shown.err
     assert "warning: Coarse voxels (3 x 3 x 3 mm)" in shown.err
+    assert "warning: tkd is not recommended for this study: its bias" in shown.err
     assert re.search(r"reconstruct +\d+ %  tkd", shown.err)
     stems = {p.name.split(".")[0] for p in (out / "sub-01").rglob("*") if p.is_file()}
     assert stems == {
@@ -201,6 +202,7 @@ def test_a_bad_participant_does_not_stop_the_others(scan: Files, tmp_path: Path,
     assert main(line) == 4
     shown = capsys.readouterr()
     assert re.search("sub-01: failed .*is no NIfTI image", shown.err)
+    assert shown.err.count("warning: tkd is not recommended") == 1
     assert "sub-02: done" in shown.out
     failed = json.loads((tmp_path / "out/sub-01/sub-01_manifest.json").read_text())
     assert failed["status"] == "failed"

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication
 from napari_qsm_stroke.core.method import Parameter, Unit, forget, get_method, method
 from napari_qsm_stroke.core.quantities import LocalField, Susceptibility
 from napari_qsm_stroke.errors import ParameterError
-from napari_qsm_stroke.gui.forms import Form, label
+from napari_qsm_stroke.gui.forms import Form, cautions, label
 from napari_qsm_stroke.pipeline.discovery import methods
 from napari_qsm_stroke.pipeline.measure import MeasureSettings
 
@@ -50,6 +50,13 @@ def test_the_settings_of_the_table_have_a_form(qtbot: Any) -> None:
     form = Form("measure", MeasureSettings.parameters())
     qtbot.addWidget(form)
     assert MeasureSettings(**form.values()) == MeasureSettings()
+
+
+def test_what_is_not_recommended_says_why() -> None:
+    (words,) = cautions(get_method("laplacian"))
+    assert "Not recommended" in words
+    assert "bias" in words
+    assert cautions(get_method("vein_filter")) == ()
 
 
 @pytest.mark.parametrize("value", [1e-5, 1 / 3, 1.2345678901234567e-9, 6.02e23, 0.1])

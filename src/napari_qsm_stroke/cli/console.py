@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from napari_qsm_stroke.core.measure.regions import REGIONS
+from napari_qsm_stroke.core.method import get_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.core.progress import Progress
     from napari_qsm_stroke.pipeline.measure import Measurements
+    from napari_qsm_stroke.pipeline.recipe import Recipe
 
 WIDTH_OF_A_FILE = 136
 """Columns of a table that goes into a file or a pipe."""
@@ -67,6 +69,17 @@ def output() -> Console:
         if console.is_terminal
         else Console(markup=False, highlight=False, width=WIDTH_OF_A_FILE)
     )
+
+
+def show_cautions(recipe: Recipe) -> None:
+    """Print a warning for each method of a recipe that is not recommended."""
+    for step in recipe.steps:
+        caution = get_method(step.method).caution
+        if caution:
+            print(
+                f"warning: {step.method} is not recommended for this study: {caution}",
+                file=sys.stderr,
+            )
 
 
 def show_left_out(case: Case) -> None:

@@ -47,6 +47,8 @@ def as_dict(method: Method) -> dict[str, Any]:
         "takes": [a.source.name for a in (*method.inputs, *method.headers)],
         "gives": [{"name": q.name, "unit": q.unit} for q in method.outputs],
         "recommended": method.recommended,
+        "caution": method.caution,
+        "bias_points": None if method.bias is None else list(method.bias.points),
         "linear": method.linear,
         "revision": method.revision,
         "memory_volumes": method.memory,
@@ -71,7 +73,7 @@ def _table(chosen: list[Method]) -> Any:
     table = Table("Stage", "Method", "Gives", "What it does", show_lines=False)
     for method in chosen:
         gives = ", ".join(q.name for q in method.outputs)
-        note = "" if method.recommended else " (not recommended for this study)"
+        note = f" (not recommended for this study: {method.caution})" if method.caution else ""
         table.add_row(method.stage, method.name, gives, method.summary + note)
     return table
 
@@ -87,8 +89,10 @@ def _in_full(method: Method) -> Any:
     ]
     if method.memory is not None:
         lines.append(f"memory: {method.memory_words}")
-    if not method.recommended:
-        lines.append("not recommended: its bias is known to be too large for this study")
+    if method.caution:
+        lines.append(f"not recommended for this study: {method.caution}")
+    elif method.bias is not None:
+        lines.append(f"bias: {method.bias.words()}")
     lines += [f"reference: https://doi.org/{doi}" for doi in method.cite]
     table = Table("Parameter", "Default", "Unit", "Bounds", "Meaning")
     for parameter in method.parameters:

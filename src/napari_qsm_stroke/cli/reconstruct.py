@@ -64,10 +64,16 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Load, run, measure, write."""
-    from napari_qsm_stroke.cli.console import show_left_out, show_measurements, shown
+    from napari_qsm_stroke.cli.console import (
+        show_cautions,
+        show_left_out,
+        show_measurements,
+        shown,
+    )
     from napari_qsm_stroke.cohort.export import export
     from napari_qsm_stroke.cohort.participant import Plan, describe, reconstruct
     from napari_qsm_stroke.core.progress import part
+    from napari_qsm_stroke.io.echoes import count_echoes
     from napari_qsm_stroke.io.files import CaseFiles
     from napari_qsm_stroke.io.load import load_files
     from napari_qsm_stroke.io.store import DiskStore
@@ -90,6 +96,8 @@ def execute(arguments: argparse.Namespace) -> int:
     plan = Plan(arguments.recipe, tuple(arguments.values))
     store = DiskStore(arguments.work) if arguments.work else None
     job = describe(files, plan)
+    if files.magnitude or files.phase:
+        show_cautions(plan.recipe_for(count_echoes(files)))
     with shown("reconstruct") as progress:
         case = load_files(files, part(progress, 0.0, 0.05))
         for warning in case.acquisition.warnings if case.acquisition else ():

@@ -10,6 +10,11 @@ from napari_qsm_stroke.cli.arguments import add_recipe
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from napari_qsm_stroke.cohort.participant import Plan
+    from napari_qsm_stroke.io.files import CaseFiles
+    from napari_qsm_stroke.pipeline.recipe import Recipe
 
 HELP = "reconstruct and measure every participant of a BIDS data set"
 SOME_FAILED, NOTHING_TO_DO = 4, 5
@@ -40,7 +45,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Process one participant after the other; a bad one does not stop the others."""
-    from napari_qsm_stroke.cli.console import shown
+    from napari_qsm_stroke.cli.console import show_cautions, shown
     from napari_qsm_stroke.cohort.participant import Plan, participant
     from napari_qsm_stroke.errors import InputError
     from napari_qsm_stroke.io.bids import find_cases
@@ -58,6 +63,8 @@ def execute(arguments: argparse.Namespace) -> int:
         retry_failed=arguments.retry_failed,
     )
     store = DiskStore(arguments.work) if arguments.work else None
+    for recipe in _recipes(found, plan):
+        show_cautions(recipe)
     statuses = []
     for files in found:
         with shown(files.key) as progress:
@@ -71,3 +78,11 @@ def execute(arguments: argparse.Namespace) -> int:
     if "failed" in statuses:
         return SOME_FAILED
     return NOTHING_TO_DO if "done" not in statuses else 0
+
+
+def _recipes(found: Sequence[CaseFiles], plan: Plan) -> list[Recipe]:
+    """Recipes that these examinations are run with, each once."""
+    from napari_qsm_stroke.io.echoes import count_echoes
+
+    recipes = [plan.recipe_for(count_echoes(files)) for files in found]
+    return list({recipe.name: recipe for recipe in recipes}.values())

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import annotated_types as at
 from docstring_parser import parse as parse_docstring
 
+from napari_qsm_stroke.core.measured_bias import Bias, measured
 from napari_qsm_stroke.core.progress import Progress
 from napari_qsm_stroke.core.quantities import Header, Quantity
 from napari_qsm_stroke.errors import ParameterError
@@ -112,7 +113,8 @@ class Method:
     progress: str | None
     cite: tuple[str, ...] = ()
     linear: bool = False
-    recommended: bool = True
+    advised: bool | None = None
+    """Whether its author recommends it; None leaves that to the measured bias."""
     revision: int = 1
     memory: float | None = None
     """Peak of the memory that it takes beyond its inputs, in float32 volumes of the box of its
@@ -125,6 +127,30 @@ class Method:
     def stage(self) -> str:
         """Name of the package that the method lives in: ``inversion``, ``masks`` ..."""
         return self.function.__module__.rpartition(".")[0].rpartition(".")[2]
+
+    @property
+    def bias(self) -> Bias | None:
+        """How far off it lets the change of the infarct core come out, where that was measured."""
+        return measured().get(self.name)
+
+    @property
+    def recommended(self) -> bool:
+        """Whether it is fit for this study, as declared or else by its measured bias."""
+        return not self.caution
+
+    @property
+    def caution(self) -> str:
+        """Why the method is not recommended for this study; empty where it is."""
+        bias = self.bias
+        if self.advised is None and bias is None:
+            made = {q.name for q in self.outputs}
+            inverts = made == {"susceptibility"} and made.isdisjoint(
+                a.source.name for a in self.inputs
+            )
+            return "its bias was not measured" if inverts else ""
+        if self.advised or (self.advised is None and bias is not None and bias.small):
+            return ""
+        return "its bias is too large" + (f": {bias.words()}" if bias else "")
 
     @property
     def takes_echoes(self) -> bool:
@@ -167,7 +193,7 @@ def method(
     *,
     cite: tuple[str, ...] | str = (),
     linear: bool = False,
-    recommended: bool = True,
+    recommended: bool | None = None,
     revision: int = 1,
     memory: float | None = None,
 ) -> Callable[[F], F]:
@@ -179,9 +205,10 @@ def method(
         DOI of the source, one or several.
     linear : bool
         The output is linear in the first input; the contract tests check it.
-    recommended : bool
+    recommended : bool, optional
         False marks a method whose bias is known to be too large for this study; forms, command
-        line and docs show it.
+        line and docs show it. Where it is not given, the bias that the benchmark measured decides,
+        and an inversion that was not measured is not recommended.
     revision : int
         Raised whenever numbers change; part of the cache key.
     memory : float, optional
@@ -201,7 +228,7 @@ def method(
             _read(function),
             cite=(cite,) if isinstance(cite, str) else tuple(cite),
             linear=linear,
-            recommended=recommended,
+            advised=recommended,
             revision=revision,
             memory=memory,
         )

@@ -20,7 +20,7 @@ from napari_qsm_stroke.errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from napari_qsm_stroke.core.method import Parameter
+    from napari_qsm_stroke.core.method import Method, Parameter
 
 INT_LIMIT = 2**31 - 1
 WRONG = "border: 1px solid #ff5a3c;"
@@ -164,6 +164,11 @@ class Form(QWidget):
         """Show these values, and the defaults of all others."""
         for name, field in self.fields.items():
             field.set(values.get(name, field.parameter.default))
+
+
+def cautions(method: Method) -> tuple[str, ...]:
+    """What to tell of a method before it is chosen: nothing where it is recommended."""
+    return (f"Not recommended for this study: {method.caution}.",) if method.caution else ()
 
 
 def label(parameter: Parameter) -> str:

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_qsm_stroke.core.method import get_method
 from napari_qsm_stroke.errors import ParameterError, QsmStrokeError
-from napari_qsm_stroke.gui.forms import Form
+from napari_qsm_stroke.gui.forms import Form, cautions
 from napari_qsm_stroke.gui.panels.panel import Panel, note
 from napari_qsm_stroke.pipeline.recipe import Recipe, Step, recipe_names
 from napari_qsm_stroke.session import alternatives
@@ -77,6 +77,8 @@ class StepBox(QFrame):
         inner = QVBoxLayout(self.details)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.addWidget(note(method.summary))
+        for words in cautions(method):
+            inner.addWidget(note(words))
         self.form = Form(method.name, method.parameters)
         self.form.set_values(self.step.parameters)
         self.form.changed.connect(self.changed)
@@ -87,9 +89,10 @@ class StepBox(QFrame):
     def _methods(self, recipe: Recipe) -> QComboBox:
         box = QComboBox()
         for other in alternatives(recipe, self._index):
-            suffix = "" if other.recommended else " (biased)"
+            suffix = "" if other.recommended else " (not recommended)"
             box.addItem(other.name + suffix, other.name)
-            box.setItemData(box.count() - 1, other.summary, Qt.ItemDataRole.ToolTipRole)
+            words = "\n".join((other.summary, *cautions(other)))
+            box.setItemData(box.count() - 1, words, Qt.ItemDataRole.ToolTipRole)
         box.setCurrentIndex(box.findData(self.step.method))
         box.setToolTip(get_method(self.step.method).summary)
         box.setMinimumContentsLength(9)
