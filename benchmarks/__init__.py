@@ -1,0 +1,1 @@
+"""Accuracy, speed and memory of methods and recipes: ``python -m benchmarks --help``."""
