@@ -56,8 +56,17 @@ def test_few_iterations_whatever_the_size() -> None:
             source, 1e-4, 100, lambda fraction, _stage, seen=seen: seen.append(fraction)
         )
         counts.append(len(seen))
-    assert max(counts) < 25
+    assert max(counts) < 12
     assert counts[2] < 1.6 * counts[0]
+
+
+def test_thick_slices_cost_no_more_iterations() -> None:
+    grid = np.indices((64, 64, 20)) - np.array([31.5, 31.5, 9.5])[:, None, None, None]
+    inside = (grid**2 / np.array([30.0, 28.0, 9.0])[:, None, None, None] ** 2).sum(0) < 1
+    source = np.random.default_rng(13).normal(size=inside.shape).astype(np.float32)
+    seen: list[float] = []
+    Poisson(inside, (0.6, 0.6, 2.4)).solve(source, 1e-4, 100, lambda f, _: seen.append(f))
+    assert len(seen) < 12
 
 
 def test_laplacian_of_a_parabola() -> None:
