@@ -1,0 +1,133 @@
+"""Conjugate gradients for symmetric systems, and for least squares with the dipole."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_qsm_stroke.core.numerics.fourier import Shape, backward, forward
+from napari_qsm_stroke.core.progress import Progress, silent, steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_qsm_stroke.core.quantities import FloatArray
+
+
+def convolve(volume: FloatArray, kernel: FloatArray) -> FloatArray:
+    """Convolution with a kernel given on the half grid: one pair of transforms."""
+    shape: Shape = (volume.shape[0], volume.shape[1], volume.shape[2])
+    spectrum = forward(volume)
+    spectrum *= kernel
+    return backward(spectrum, shape)
+
+
+def solve_symmetric(
+    operator: Callable[[FloatArray], FloatArray],
+    right: FloatArray,
+    tol: float,
+    max_iter: int,
+    progress: Progress = silent,
+    stage: str = "Conjugate gradients",
+) -> FloatArray:
+    """Solve ``operator(x) = right`` from x = 0; the operator is symmetric and not negative.
+
+    Parameters
+    ----------
+    operator : callable
+        Gives a new array.
+    right : ndarray of float32, shape (X, Y, Z)
+        Is used up.
+    tol : float
+        Stop when the residual is below this part of ``right``.
+    max_iter : int
+        Most iterations.
+    progress : Progress
+        May raise ``Cancelled``.
+    stage : str
+        Told to ``progress``.
+    """
+    solution = np.zeros_like(right)
+    direction = right.copy()
+    power = _square(right)
+    goal = tol * tol * power
+    for _ in steps(max_iter, progress, stage):
+        if power <= goal:
+            break
+        image = operator(direction)
+        curvature = float(np.vdot(direction, image))
+        if curvature <= 0:
+            break
+        length = np.float32(power / curvature)
+        solution += length * direction
+        right -= length * image
+        after = _square(right)
+        direction *= np.float32(after / power)
+        direction += right
+        power = after
+    progress(1.0, stage)
+    return solution
+
+
+def fit_dipole(
+    field: FloatArray,
+    weight: FloatArray,
+    dipole: FloatArray,
+    tol: float,
+    max_iter: int,
+    progress: Progress = silent,
+    stage: str = "Least squares",
+) -> FloatArray:
+    """Susceptibility of least ``|w^(1/2) (D chi - field)|^2``, by LSQR as conjugate gradients.
+
+    Each iteration brings in frequencies that the dipole shows less well: few of them give the
+    well-conditioned part. An iteration costs two pairs of transforms.
+
+    Parameters
+    ----------
+    field, weight : ndarray of float32, shape (X, Y, Z)
+        In ppm, and squared weight of each voxel.
+    dipole : ndarray of float32, shape (X, Y, Z // 2 + 1)
+        Dipole kernel on the half grid.
+    tol : float
+        Stop when the gradient is below this part of the first.
+    max_iter : int
+        Most iterations.
+    progress : Progress
+        May raise ``Cancelled``.
+    stage : str
+        Told to ``progress``.
+
+    References
+    ----------
+    Paige and Saunders, ACM Trans Math Softw 1982;8:43, doi:10.1145/355984.355989.
+    """
+    gradient = convolve(weight * field, dipole)
+    solution = np.zeros_like(field)
+    direction = gradient.copy()
+    power = _square(gradient)
+    goal = tol * tol * power
+    for _ in steps(max_iter, progress, stage):
+        if power <= goal:
+            break
+        made = convolve(direction, dipole)
+        weighted = weight * made
+        curvature = float(np.vdot(made, weighted))
+        if curvature <= 0 or not math.isfinite(curvature):
+            break
+        length = np.float32(power / curvature)
+        solution += length * direction
+        weighted *= length
+        gradient -= convolve(weighted, dipole)
+        after = _square(gradient)
+        direction *= np.float32(after / power)
+        direction += gradient
+        power = after
+    progress(1.0, stage)
+    return solution
+
+
+def _square(volume: FloatArray) -> float:
+    return float(np.vdot(volume, volume))
