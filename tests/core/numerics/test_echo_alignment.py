@@ -15,9 +15,9 @@ def test_turns_of_each_part_and_echo_are_found() -> None:
     rng = np.random.default_rng(9)
     field = rng.normal(5, 3, 400)
     part = np.where(np.arange(400) < 300, 17, 3).astype(np.int32)
-    truth = TURN * field[:, None] * np.array(TIMES)
-    turns = rng.integers(-3, 4, (2, 4))
-    shifted = (truth + TURN * turns[(part == 3).astype(int)]).astype(np.float32)
+    truth = TURN * np.array(TIMES)[:, None] * field
+    turns = rng.integers(-3, 4, (4, 2))
+    shifted = (truth + TURN * turns[:, (part == 3).astype(int)]).astype(np.float32)
     before = shifted.copy()
     np.testing.assert_allclose(align_echoes(shifted, part, TIMES), truth, atol=1e-4)
     np.testing.assert_array_equal(shifted, before)
@@ -27,7 +27,7 @@ def test_a_turn_too_many_is_a_constant_field() -> None:
     """A field above the range of the echo spacing is off by the same amount everywhere."""
     times = (0.005, 0.010, 0.015, 0.020)
     field = np.random.default_rng(10).normal(150, 3, 200)
-    truth = TURN * field[:, None] * np.array(times)
+    truth = TURN * np.array(times)[:, None] * field
     aligned = align_echoes(truth.astype(np.float32), np.zeros(200, np.int32), times)
-    slope = np.polyfit(times, aligned.T, 1)[0] / TURN
+    slope = np.polyfit(times, aligned, 1)[0] / TURN
     assert np.ptp(slope - field) == pytest.approx(0, abs=1e-2)

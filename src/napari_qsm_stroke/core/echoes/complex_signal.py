@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_qsm_stroke.core.echoes.polar import from_polar
 from napari_qsm_stroke.core.method import method
+from napari_qsm_stroke.core.numerics.polar import from_polar
 from napari_qsm_stroke.core.quantities import Magnitude, Phase, Signal
 
 

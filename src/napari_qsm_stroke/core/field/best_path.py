@@ -11,6 +11,7 @@ from skimage import restoration
 from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
 from napari_qsm_stroke.core.numerics.frame import Frame
+from napari_qsm_stroke.core.numerics.polar import to_polar
 from napari_qsm_stroke.core.numerics.spanning_tree import MaskGraph, edge_weights, voxel_quality
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 from napari_qsm_stroke.core.quantities import (
@@ -64,16 +65,13 @@ def best_path(
     graph = MaskGraph.of(brain)
     box = Frame.around(brain).box
     inside = graph.mask[box]
-    part = ndimage.label(graph.mask)[0][graph.mask]
-    values = np.nan_to_num(graph.pick(signal))
-    count = values.shape[1]
-    unwrapped = np.empty(values.shape, np.float32)
-    quality = np.zeros(len(values), np.float32)
-    for e in steps(count, progress, "Unwrapping"):
-        phase = np.angle(values[:, e])
-        image = np.ma.masked_array(graph.spread(phase)[box], mask=~inside)
-        unwrapped[:, e] = np.asarray(_unwrap(image, rng=0))[inside]
-        weights = edge_weights(graph, phase, np.abs(values[:, e]))
-        quality += voxel_quality(graph, weights) / count
+    part = ndimage.label(graph.mask)[0][graph.mask] - 1
+    magnitudes, phases = to_polar(signal, graph.places)
+    unwrapped = np.empty_like(phases)
+    costs = np.zeros(graph.neighbours.shape, np.uint16)
+    for e in steps(len(phases), progress, "Unwrapping"):
+        image = np.ma.masked_array(graph.spread(phases[e])[box], mask=~inside)
+        unwrapped[e] = np.asarray(_unwrap(image, rng=0))[inside]
+        costs += edge_weights(graph, phases[e], magnitudes[e])
     aligned = align_echoes(unwrapped, part, echo_times)
-    return graph.spread(aligned), graph.spread(quality)
+    return graph.spread(aligned), graph.spread(voxel_quality(graph, costs, len(phases)))

@@ -12,6 +12,7 @@ from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
 from napari_qsm_stroke.core.numerics.fourier import ALL_CORES
 from napari_qsm_stroke.core.numerics.frame import Frame
+from napari_qsm_stroke.core.numerics.polar import to_polar
 from napari_qsm_stroke.core.numerics.spanning_tree import MaskGraph, edge_weights, voxel_quality
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 from napari_qsm_stroke.core.quantities import (
@@ -69,17 +70,14 @@ def laplacian(
     graph = MaskGraph.of(brain)
     box = Frame.around(brain).box
     inside = graph.mask[box]
-    values = np.nan_to_num(graph.pick(signal))
-    count = values.shape[1]
-    unwrapped = np.empty(values.shape, np.float32)
-    quality = np.zeros(len(values), np.float32)
-    for e in steps(count, progress, "Unwrapping"):
-        phase = np.angle(values[:, e])
-        unwrapped[:, e] = _poisson(graph.spread(phase)[box], inside)[inside]
-        weights = edge_weights(graph, phase, np.abs(values[:, e]))
-        quality += voxel_quality(graph, weights) / count
-    aligned = align_echoes(unwrapped, np.zeros(len(values), np.int32), echo_times)
-    return graph.spread(aligned), graph.spread(quality)
+    magnitudes, phases = to_polar(signal, graph.places)
+    unwrapped = np.empty_like(phases)
+    costs = np.zeros(graph.neighbours.shape, np.uint16)
+    for e in steps(len(phases), progress, "Unwrapping"):
+        unwrapped[e] = _poisson(graph.spread(phases[e])[box], inside)[inside]
+        costs += edge_weights(graph, phases[e], magnitudes[e])
+    aligned = align_echoes(unwrapped, np.zeros(len(graph.places), np.int32), echo_times)
+    return graph.spread(aligned), graph.spread(voxel_quality(graph, costs, len(phases)))
 
 
 def _poisson(phase: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:

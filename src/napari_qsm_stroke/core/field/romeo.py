@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from os import cpu_count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
+from napari_qsm_stroke.core.numerics.polar import to_polar
 from napari_qsm_stroke.core.numerics.spanning_tree import (
     MaskGraph,
     edge_weights,
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.core.quantities import FloatArray
 
+TURN = 2 * math.pi
 
-@method(cite="10.1002/mrm.28563")
+
+@method(cite="10.1002/mrm.28563", revision=2)
 def romeo(
     signal: Signal,
     brain: Brain,
     *,
     echo_times: EchoTimes,
+    mode: Literal["individual", "template"] = "individual",
     progress: Progress = silent,
 ) -> tuple[UnwrappedPhase, PhaseQuality]:
     """Unwrap each echo along its most reliable edges, then align the echoes by whole turns.
@@ -54,6 +59,10 @@ def romeo(
         Where to unwrap.
     echo_times : tuple of float
         In s.
+    mode : {"individual", "template"}
+        Individual: each echo by itself. Template: the first one only, which gives the turns of the
+        next, and so on; quicker, but any phase offset left grows with the echo time and costs
+        turns.
     progress : Progress
         May raise ``Cancelled``.
 
@@ -69,23 +78,27 @@ def romeo(
     Dymerska et al., Magn Reson Med 2021;85:2294, doi:10.1002/mrm.28563.
     """
     graph = MaskGraph.of(brain)
-    values = np.nan_to_num(graph.pick(signal))
-    count = values.shape[1]
-    phases = np.ascontiguousarray(np.angle(values).T)
-    magnitudes = np.ascontiguousarray(np.abs(values).T)
-    unwrapped = np.empty((len(values), count), np.float32)
-    quality = np.zeros(len(values), np.float32)
-    part = np.zeros(len(values), np.int32)
+    magnitudes, phases = to_polar(signal, graph.places)
+    count = len(phases)
+    spatial = 1 if mode == "template" else count
+    part = np.zeros(0, np.int32)
+    costs = np.zeros(graph.neighbours.shape, np.uint16)
     batch = cpu_count() or 1
+    unwrapped = phases.copy()
     for first in steps(-(-count // batch), progress, "Unwrapping"):
         echoes = range(first * batch, min((first + 1) * batch, count))
         weights = np.stack([_weights(graph, phases, magnitudes, echo_times, e) for e in echoes])
-        found, part = unwrap(graph, phases[echoes.start : echoes.stop], weights)
-        unwrapped[:, echoes.start : echoes.stop] = found.T
-        for one in weights:
-            quality += voxel_quality(graph, one) / count
-    aligned = align_echoes(unwrapped, part, echo_times)
-    return graph.spread(aligned), graph.spread(quality)
+        costs += weights.sum(axis=0, dtype=np.uint16)
+        alone = range(echoes.start, min(echoes.stop, spatial))
+        if alone:
+            chosen = slice(alone.start, alone.stop)
+            unwrapped[chosen], part = unwrap(graph, phases[chosen], weights[: len(alone)])
+    del magnitudes
+    unwrapped[:spatial] = align_echoes(unwrapped[:spatial], part, echo_times)
+    for e in range(spatial, count):
+        expected = unwrapped[e - 1] * np.float32(echo_times[e] / echo_times[e - 1])
+        unwrapped[e] += np.float32(TURN) * np.rint((expected - phases[e]) / np.float32(TURN))
+    return graph.spread(unwrapped), graph.spread(voxel_quality(graph, costs, count))
 
 
 def _weights(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_qsm_stroke.core.method import method
-from napari_qsm_stroke.core.numerics.compiled import kernel
+from napari_qsm_stroke.core.numerics.compiled import inner, kernel, prange
+from napari_qsm_stroke.core.numerics.phase_noise import signal_noise
 from napari_qsm_stroke.core.physics.units import radians_per_ppm_second
 from napari_qsm_stroke.core.quantities import (
     Brain,
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.core.quantities import FloatArray
 
-MAD_TO_SD = 1.4826
 
-
-@method(cite="10.1109/TMI.2009.2023787")
+@method(cite="10.1109/TMI.2009.2023787", revision=2)
 def weighted_fit(
     unwrapped_phase: UnwrappedPhase,
     magnitude: Magnitude,
@@ -81,54 +80,48 @@ def weighted_fit(
             f"expected {count}, one for each echo, found {len(echo_times)}.",
             "Give the echo time of each echo in s.",
         )
+    phase = np.ascontiguousarray(unwrapped_phase, np.float32)
+    size = np.ascontiguousarray(magnitude, np.float32)
     inside = np.ascontiguousarray(brain) != 0
-    phase = np.nan_to_num(unwrapped_phase[inside], posinf=0, neginf=0)
-    size = np.nan_to_num(magnitude[inside], posinf=0, neginf=0)
-    noise = _signal_noise(unwrapped_phase[..., 0], magnitude[..., 0], inside)
-    slope, spread = np.empty(len(phase), np.float32), np.empty(len(phase), np.float32)
-    times = np.asarray(echo_times, dtype=np.float64)
-    _fit(phase, size, times, slope, spread)
-    scale = 1 / radians_per_ppm_second(field_strength)
     total, error = np.zeros(inside.shape, np.float32), np.zeros(inside.shape, np.float32)
-    total[inside] = slope * np.float32(scale)
-    error[inside] = spread * np.float32(noise * scale)
+    scale = 1 / radians_per_ppm_second(field_strength)
+    spread = scale * signal_noise(phase, size, inside)
+    times = np.asarray(echo_times, dtype=np.float64)
+    flat = (-1, count)
+    _fit(
+        phase.reshape(flat),
+        size.reshape(flat),
+        inside.reshape(-1),
+        times,
+        np.array([scale, spread]),
+        total.reshape(-1),
+        error.reshape(-1),
+    )
     return total, error
 
 
-def _signal_noise(phase: NDArray[Any], magnitude: NDArray[Any], inside: NDArray[np.bool_]) -> float:
-    """Noise of the signal in units of the magnitude, from differences of phase along all axes."""
-    mixed, valid = phase, inside
-    for axis in range(3):
-        if phase.shape[axis] > 1:
-            first = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
-            second = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
-            mixed = mixed[second] - mixed[first]
-            valid = valid[second] & valid[first]
-    corner = tuple(slice(n) for n in valid.shape)
-    values = (mixed * magnitude[corner])[valid]
-    values = values[np.isfinite(values)]
-    taps = math.sqrt(phase.size and 2.0 ** sum(n > 1 for n in phase.shape))
-    return MAD_TO_SD * float(np.median(np.abs(values))) / taps if values.size else 0.0
-
-
-@kernel()
+@kernel(parallel=True)
 def _fit(
     phase: FloatArray,
     magnitude: FloatArray,
+    inside: NDArray[np.bool_],
     times: NDArray[np.float64],
+    scales: NDArray[np.float64],
     slope: FloatArray,
     spread: FloatArray,
 ) -> None:
-    """Slope in rad/s and its standard deviation for a signal noise of 1."""
+    """Slope of the phase and its standard deviation, times the first and second of ``scales``."""
     echoes = times.size
-    for v in range(phase.shape[0]):
+    for v in prange(inside.size):
+        if not inside[v]:
+            continue
         weight, mean_t, mean_p = 0.0, 0.0, 0.0
         for e in range(echoes):
-            w = float(magnitude[v, e]) ** 2
-            weight += w
-            mean_t += w * times[e]
-            mean_p += w * phase[v, e]
-        slope[v], spread[v] = 0.0, 0.0
+            w = _weight(magnitude[v, e], phase[v, e])
+            if w > 0:
+                weight += w
+                mean_t += w * times[e]
+                mean_p += w * phase[v, e]
         if weight <= 0:
             continue
         if echoes > 1:
@@ -138,9 +131,17 @@ def _fit(
             mean_t, mean_p = 0.0, 0.0
         square, product = 0.0, 0.0
         for e in range(echoes):
-            w = float(magnitude[v, e]) ** 2
-            square += w * (times[e] - mean_t) ** 2
-            product += w * (times[e] - mean_t) * (phase[v, e] - mean_p)
+            w = _weight(magnitude[v, e], phase[v, e])
+            if w > 0:
+                square += w * (times[e] - mean_t) ** 2
+                product += w * (times[e] - mean_t) * (phase[v, e] - mean_p)
         if square > 0:
-            slope[v] = product / square
-            spread[v] = 1 / math.sqrt(square)
+            slope[v] = scales[0] * product / square
+            spread[v] = scales[1] / math.sqrt(square)
+
+
+@inner
+def _weight(magnitude: np.float32, phase: np.float32) -> float:
+    """Squared magnitude; 0 where magnitude or phase is not finite."""
+    m = float(magnitude)
+    return m * m if math.isfinite(m) and math.isfinite(phase) else 0.0

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm_stroke.core.numerics.compiled import kernel, routine
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,32 +30,67 @@ def align_echoes(
 
     Parameters
     ----------
-    unwrapped : ndarray of shape (N, E)
+    unwrapped : ndarray of float32, shape (E, N)
         Phase in rad, each echo right up to whole turns in each connected part.
     part : ndarray of int, shape (N,)
-        Connected part of each voxel.
+        Connected part of each voxel, from 0.
     echo_times : sequence of float
         In s, E of them.
 
     Returns
     -------
-    ndarray of float32, shape (N, E)
+    ndarray of float32, shape (E, N)
     """
+    times = np.asarray(echo_times, dtype=np.float64)
     aligned = np.array(unwrapped, dtype=np.float32)
-    order = np.argsort(part, kind="stable")
-    borders = np.flatnonzero(np.diff(part[order])) + 1
-    for members in np.split(order, borders):
-        values = aligned[members]
-        for e in range(values.shape[1]):
-            if e == 0:
-                expected = np.zeros(1, np.float32)
-            elif e == 1:
-                expected = values[:, 0]
-            else:
-                ratio = (echo_times[e] - echo_times[e - 1]) / (
-                    echo_times[e - 1] - echo_times[e - 2]
-                )
-                expected = values[:, e - 1] + ratio * (values[:, e - 1] - values[:, e - 2])
-            values[:, e] -= TURN * np.round(np.median(values[:, e] - expected) / TURN)
-        aligned[members] = values
+    counts = np.bincount(part)
+    if np.count_nonzero(counts) == 1:
+        _align(aligned, times)
+        return aligned
+    largest = part == counts.argmax()
+    aligned[:, largest] = _aligned(aligned[:, largest], times)
+    others = np.flatnonzero(~largest)
+    others = others[np.argsort(part[others], kind="stable")]
+    borders = np.flatnonzero(np.diff(part[others])) + 1
+    for members in np.split(others, borders):
+        aligned[:, members] = _aligned(aligned[:, members], times)
     return aligned
+
+
+def _aligned(values: FloatArray, times: NDArray[np.float64]) -> FloatArray:
+    values = np.ascontiguousarray(values)
+    _align(values, times)
+    return values
+
+
+@kernel()
+def _align(values: NDArray[np.float32], times: NDArray[np.float64]) -> None:
+    turns = np.empty(values.shape[1], np.int32)
+    for e in range(values.shape[0]):
+        ratio = 0.0
+        if e > 1:
+            ratio = (times[e] - times[e - 1]) / (times[e - 1] - times[e - 2])
+        for v in range(values.shape[1]):
+            expected = 0.0
+            if e > 0:
+                expected = values[e - 1, v]
+            if e > 1:
+                expected += ratio * (values[e - 1, v] - values[e - 2, v])
+            turns[v] = np.int32(np.rint((values[e, v] - expected) / TURN))
+        shift = np.float32(TURN * _middle(turns))
+        for v in range(values.shape[1]):
+            values[e, v] -= shift
+
+
+@routine
+def _middle(numbers: NDArray[np.int32]) -> int:
+    """The median of whole numbers, the lower one of two, by counting."""
+    lowest, highest = int(numbers.min()), int(numbers.max())
+    counts = np.zeros(highest - lowest + 1, np.int64)
+    for number in numbers:
+        counts[number - lowest] += 1
+    passed, middle = 0, 0
+    while 2 * (passed + counts[middle]) < numbers.size:
+        passed += counts[middle]
+        middle += 1
+    return lowest + middle

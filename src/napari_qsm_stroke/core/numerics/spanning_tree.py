@@ -1,11 +1,15 @@
 """Unwrapping along the best paths: a minimum spanning tree over the edges between voxels.
 
 Voxels of a mask are numbered 0..N-1 and everything is held per voxel, not per grid point. Edges are
-taken from the most reliable to the least; where one joins two trees, the smaller is shifted by
+taken from the most reliable to the least; where one joins two trees, one of them is shifted by
 whole turns so that the phase step across the edge is below half a turn. Edge weights follow ROMEO
 (Dymerska et al. 2021, doi:10.1002/mrm.28563): phase coherence, gradient coherence with another
 echo, magnitude coherence, in 255 steps. ROMEO grows its tree from a seed; the trees are the same
 but for ties, and no seed is needed in a part of the mask that is cut off.
+
+Most edges need no sorting. As long as no closed path of the edges up to some cost adds up to a
+whole turn, every order of joining them gives the same phase: they are joined as they lie in
+memory, and only edges above that cost which still join two trees are sorted.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm_stroke.core.numerics.angles import ONE, PI, TURNS, ZERO, wrapped
 from napari_qsm_stroke.core.numerics.compiled import kernel, prange, routine
-from napari_qsm_stroke.core.numerics.frame import Frame
+from napari_qsm_stroke.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
 
 TURN = 2 * math.pi
 WORST = 255
+LEAST, REST, STEPS = np.float32(0.1), np.float32(0.9), np.float32(WORST)
+UNSORTED_SHARES = (0.85, 0.65, 0.4, 0.2)
+"""Shares of all edges that are joined unsorted: the first of them that no closed path forbids."""
 
 
 @dataclass(frozen=True)
@@ -36,40 +44,40 @@ class MaskGraph:
     ----------
     mask : ndarray of bool, shape (X, Y, Z)
         The mask.
+    places : ndarray of int64, shape (N,)
+        Where its voxels lie in the flat grid.
     neighbours : ndarray of int32, shape (N, 3)
         Number of the next voxel along X, Y, Z; -1 where that lies outside the mask.
     """
 
     mask: NDArray[np.bool_]
+    places: NDArray[np.int64]
     neighbours: NDArray[np.int32]
 
     @classmethod
     def of(cls, mask: NDArray[Any]) -> MaskGraph:
         """Build it; raises ``InputError`` where the mask is empty."""
-        Frame.around(mask)
         inside = np.ascontiguousarray(mask) != 0
-        number = np.full(inside.shape, -1, np.int32)
-        number[inside] = np.arange(np.count_nonzero(inside), dtype=np.int32)
-        neighbours = np.full((np.count_nonzero(inside), 3), -1, np.int32)
-        for axis in range(3):
-            following = np.full_like(number, -1)
-            ahead: list[slice] = [slice(None)] * 3
-            ahead[axis] = slice(1, None)
-            here: list[slice] = [slice(None)] * 3
-            here[axis] = slice(None, -1)
-            following[tuple(here)] = number[tuple(ahead)]
-            neighbours[:, axis] = following[inside]
-        return cls(inside, neighbours)
+        places = np.flatnonzero(inside)
+        if places.size == 0:
+            raise InputError(
+                "Mask", "it is empty: expected at least one voxel, found 0.", "Draw the mask."
+            )
+        number = np.full(inside.size, -1, np.int32)
+        neighbours = np.empty((places.size, 3), np.int32)
+        _connect(places, inside.shape[0], inside.shape[1], inside.shape[2], number, neighbours)
+        return cls(inside, places, neighbours)
 
     def pick(self, volume: NDArray[Any]) -> NDArray[Any]:
         """Values of a volume (or of echoes) in the mask, shape (N,) or (N, E)."""
-        return volume[self.mask]
+        flat = np.ascontiguousarray(volume).reshape(-1, *volume.shape[3:])
+        return np.take(flat, self.places, axis=0)
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Volume (or echoes) with these values in the mask and zero outside it."""
-        volume = np.zeros(self.mask.shape + values.shape[1:], values.dtype)
-        volume[self.mask] = values
-        return volume
+        """Volume with these values (N,) in the mask and zero outside it; (E, N) for echoes."""
+        volume = np.zeros((self.mask.size, *values.shape[:-1]), values.dtype)
+        volume[self.places] = values.T
+        return volume.reshape(self.mask.shape + values.shape[:-1])
 
 
 def edge_weights(
@@ -85,9 +93,9 @@ def edge_weights(
     ----------
     graph : MaskGraph
         With N voxels.
-    phase, magnitude : ndarray of shape (N,)
+    phase, magnitude : ndarray of float32, shape (N,)
         Of the echo to unwrap; phase in rad, wrapped.
-    reference : ndarray of shape (N,), optional
+    reference : ndarray of float32, shape (N,), optional
         Phase of another echo in rad; without one, gradient coherence is left out.
     time_ratio : float
         Echo time over that of the reference.
@@ -96,17 +104,10 @@ def edge_weights(
     -------
     ndarray of uint8, shape (N, 3)
     """
-    weights = np.zeros(graph.neighbours.shape, np.uint8)
+    weights = np.empty(graph.neighbours.shape, np.uint8)
     other = phase if reference is None else reference
-    _weigh(
-        graph.neighbours,
-        phase,
-        magnitude,
-        other,
-        time_ratio if reference is not None else 0.0,
-        reference is not None,
-        weights,
-    )
+    ratio = np.float32(time_ratio)
+    _weigh(graph.neighbours, phase, magnitude, other, ratio, reference is not None, weights)
     return weights
 
 
@@ -132,21 +133,45 @@ def unwrap(
         Number of one voxel of the connected part that the voxel belongs to.
     """
     unwrapped = np.empty_like(phases)
-    part = np.empty(phases.shape, np.int32)
-    _kruskal(graph.neighbours, weights, phases, unwrapped, part)
-    return unwrapped, part[0]
+    part = np.empty(len(graph.neighbours), np.int32)
+    _grow_all(graph.neighbours, weights, phases, np.array(UNSORTED_SHARES), unwrapped, part)
+    return unwrapped, part
 
 
-def voxel_quality(graph: MaskGraph, weights: NDArray[np.uint8]) -> FloatArray:
-    """Mean reliability of the edges of each voxel, 0 to 1."""
-    quality = np.zeros(len(weights), np.float32)
-    _mean_of_edges(graph.neighbours, weights, quality)
+def voxel_quality(graph: MaskGraph, costs: NDArray[Any], echoes: int = 1) -> FloatArray:
+    """Mean reliability of the edges of each voxel, 0 to 1.
+
+    Parameters
+    ----------
+    graph : MaskGraph
+        With N voxels.
+    costs : ndarray of int, shape (N, 3)
+        Costs of the edges, summed over the echoes.
+    echoes : int
+        How many were summed.
+    """
+    quality = np.zeros(len(costs), np.float32)
+    _mean_of_edges(graph.neighbours, costs.astype(np.uint16), echoes, quality)
     return quality
 
 
-@routine
-def _wrap(angle: float) -> float:
-    return angle - TURN * round(angle / TURN)
+@kernel(parallel=True)
+def _connect(
+    places: NDArray[np.int64],
+    nx: int,
+    ny: int,
+    nz: int,
+    number: NDArray[np.int32],
+    neighbours: NDArray[np.int32],
+) -> None:
+    for v in prange(places.size):
+        number[places[v]] = v
+    for v in prange(places.size):
+        place = places[v]
+        row = place // nz
+        neighbours[v, 0] = number[place + ny * nz] if row // ny + 1 < nx else -1
+        neighbours[v, 1] = number[place + nz] if row % ny + 1 < ny else -1
+        neighbours[v, 2] = number[place + 1] if place % nz + 1 < nz else -1
 
 
 @kernel(parallel=True)
@@ -155,7 +180,7 @@ def _weigh(
     phase: FloatArray,
     magnitude: FloatArray,
     reference: FloatArray,
-    time_ratio: float,
+    time_ratio: np.float32,
     with_reference: bool,
     weights: NDArray[np.uint8],
 ) -> None:
@@ -163,17 +188,54 @@ def _weigh(
         for axis in range(3):
             b = neighbours[a, axis]
             if b < 0:
+                weights[a, axis] = 0
                 continue
-            step = _wrap(phase[a] - phase[b])
-            good = 0.1 + 0.9 * (1 - abs(step) / math.pi)
+            step = wrapped(phase[a] - phase[b])
+            good = LEAST + REST * (ONE - abs(step) / PI)
             if with_reference:
-                other = _wrap(reference[a] - reference[b])
-                good *= 0.1 + 0.9 * max(0.0, 1 - abs(step - other * time_ratio))
+                other = wrapped(reference[a] - reference[b])
+                good *= LEAST + REST * max(ZERO, ONE - abs(step - other * time_ratio))
             low = min(magnitude[a], magnitude[b])
             high = max(magnitude[a], magnitude[b])
-            same = (low / high) ** 2 if high > 0 else 0.0
-            good *= 0.1 + 0.9 * same
-            weights[a, axis] = max(round((1 - good) * WORST), 1)
+            same = low / high if high > ZERO else ZERO
+            good *= LEAST + REST * same * same
+            weights[a, axis] = np.rint(max((ONE - good) * STEPS, ONE))
+
+
+@kernel(parallel=True)
+def _grow_all(
+    neighbours: NDArray[np.int32],
+    weights: NDArray[np.uint8],
+    phases: FloatArray,
+    shares: NDArray[np.float64],
+    unwrapped: FloatArray,
+    part: NDArray[np.int32],
+) -> None:
+    for e in prange(phases.shape[0]):
+        parent = _grow(neighbours, weights[e], phases[e], shares, unwrapped[e])
+        if e == 0:
+            part[:] = parent
+
+
+@routine
+def _grow(
+    neighbours: NDArray[np.int32],
+    weights: NDArray[np.uint8],
+    phase: FloatArray,
+    shares: NDArray[np.float64],
+    unwrapped: FloatArray,
+) -> NDArray[np.int32]:
+    """Unwrap one echo; gives the root of the tree of each voxel, which has the lowest number."""
+    parent, turns = np.empty(phase.size, np.int32), np.empty(phase.size, np.int32)
+    level = _join_unsorted(neighbours, weights, phase, shares, parent, turns)
+    _flatten(parent, turns)
+    for edge in _by_cost(neighbours, weights, parent, level):
+        a = edge // 3
+        _join(parent, turns, phase, a, neighbours[a, edge % 3])
+    _flatten(parent, turns)
+    for a in range(phase.size):
+        unwrapped[a] = phase[a] + TURN * turns[a]
+    return parent
 
 
 @routine
@@ -189,82 +251,107 @@ def _root(parent: NDArray[np.int32], turns: NDArray[np.int32], voxel: int) -> tu
     return voxel, total
 
 
-@kernel(parallel=True)
-def _kruskal(
-    neighbours: NDArray[np.int32],
-    weights: NDArray[np.uint8],
-    phases: FloatArray,
-    unwrapped: FloatArray,
-    part: NDArray[np.int32],
-) -> None:
-    for e in prange(phases.shape[0]):
-        _grow(neighbours, weights[e], phases[e], unwrapped[e], part[e])
+@routine
+def _join(
+    parent: NDArray[np.int32], turns: NDArray[np.int32], phase: FloatArray, a: int, b: int
+) -> bool:
+    """Join the trees of two voxels; False where they are one that contradicts the edge."""
+    root_a, turns_a = _root(parent, turns, a)
+    root_b, turns_b = _root(parent, turns, b)
+    shift = turns_a - turns_b + np.int64(np.rint((phase[a] - phase[b]) * TURNS))
+    if root_a < root_b:
+        parent[root_b] = root_a
+        turns[root_b] = shift
+    elif root_b < root_a:
+        parent[root_a] = root_b
+        turns[root_a] = -shift
+    return root_a != root_b or shift == 0
 
 
 @routine
-def _by_cost(weights: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Numbers of the edges (3 a + axis) from the cheapest to the dearest."""
-    start = np.zeros(WORST + 2, np.int64)
-    for a in range(weights.shape[0]):
+def _join_unsorted(
+    neighbours: NDArray[np.int32],
+    weights: NDArray[np.uint8],
+    phase: FloatArray,
+    shares: NDArray[np.float64],
+    parent: NDArray[np.int32],
+    turns: NDArray[np.int32],
+) -> int:
+    """Join all edges up to a cost at which no two paths disagree; gives that cost."""
+    counts = np.zeros(WORST + 1, np.int64)
+    for a in range(phase.size):
         for axis in range(3):
-            start[weights[a, axis] + 1] += 1
-    start[1] = 0  # weight 0 is no edge
+            counts[weights[a, axis]] += 1
+    counts[0] = 0  # weight 0 is no edge
+    sums = np.cumsum(counts)
+    for share in shares:
+        level = 0
+        while sums[level] < share * sums[WORST]:
+            level += 1
+        for a in range(phase.size):
+            parent[a] = a
+            turns[a] = 0
+        agree = True
+        for a in range(phase.size):
+            for axis in range(3):
+                if 0 < weights[a, axis] <= level:
+                    agree &= _join(parent, turns, phase, a, neighbours[a, axis])
+            if not agree:
+                break
+        if agree:
+            return level
+    for a in range(phase.size):
+        parent[a] = a
+        turns[a] = 0
+    return 0
+
+
+@routine
+def _flatten(parent: NDArray[np.int32], turns: NDArray[np.int32]) -> None:
+    """Let every voxel point to its root: roots come first, so that one pass will do."""
+    for a in range(parent.size):
+        above = parent[a]
+        if above != a:
+            turns[a] += turns[above]
+            parent[a] = parent[above]
+
+
+@routine
+def _by_cost(
+    neighbours: NDArray[np.int32],
+    weights: NDArray[np.uint8],
+    parent: NDArray[np.int32],
+    level: int,
+) -> NDArray[np.int64]:
+    """Edges (3 a + axis) that cost more and join two trees, from the cheapest to the dearest."""
+    start = np.zeros(WORST + 2, np.int64)
+    for a in range(parent.size):
+        for axis in range(3):
+            if weights[a, axis] > level and parent[a] != parent[neighbours[a, axis]]:
+                start[weights[a, axis] + 1] += 1
     for w in range(1, WORST + 2):
         start[w] += start[w - 1]
-    order = np.empty(start[WORST + 1], np.int32)
-    for a in range(weights.shape[0]):
+    order = np.empty(start[WORST + 1], np.int64)
+    for a in range(parent.size):
         for axis in range(3):
             w = weights[a, axis]
-            if w > 0:
+            if w > level and parent[a] != parent[neighbours[a, axis]]:
                 order[start[w]] = 3 * a + axis
                 start[w] += 1
     return order
 
 
-@routine
-def _grow(
-    neighbours: NDArray[np.int32],
-    weights: NDArray[np.uint8],
-    phase: FloatArray,
-    unwrapped: FloatArray,
-    part: NDArray[np.int32],
-) -> None:
-    n = phase.size
-    parent = np.empty(n, np.int32)
-    for a in range(n):
-        parent[a] = a
-    turns = np.zeros(n, np.int32)
-    size = np.ones(n, np.int32)
-    for edge in _by_cost(weights):
-        a = edge // 3
-        b = neighbours[a, edge % 3]
-        root_a, turns_a = _root(parent, turns, a)
-        root_b, turns_b = _root(parent, turns, b)
-        if root_a == root_b:
-            continue
-        shift = turns_a - turns_b + round((phase[a] - phase[b]) / TURN)
-        if size[root_a] < size[root_b]:
-            root_a, root_b, shift = root_b, root_a, -shift
-        parent[root_b] = root_a
-        turns[root_b] = shift
-        size[root_a] += size[root_b]
-    for a in range(n):
-        root, turn = _root(parent, turns, a)
-        part[a] = root
-        unwrapped[a] = phase[a] + TURN * turn
-
-
 @kernel()
 def _mean_of_edges(
-    neighbours: NDArray[np.int32], weights: NDArray[np.uint8], quality: FloatArray
+    neighbours: NDArray[np.int32], costs: NDArray[np.uint16], echoes: int, quality: FloatArray
 ) -> None:
     count = np.zeros(quality.size, np.uint8)
+    scale = np.float32(1 / (echoes * (WORST - 1)))
     for a in range(quality.size):
         for axis in range(3):
-            w = weights[a, axis]
-            if w > 0:
-                b = neighbours[a, axis]
-                good = np.float32(WORST - w) / np.float32(WORST - 1)
+            b = neighbours[a, axis]
+            if b >= 0:
+                good = np.float32(WORST * echoes - np.int64(costs[a, axis])) * scale
                 quality[a] += good
                 quality[b] += good
                 count[a] += 1
