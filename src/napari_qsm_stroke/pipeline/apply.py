@@ -15,6 +15,7 @@ from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import Header
 from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.pipeline.discovery import methods
+from napari_qsm_stroke.pipeline.memory import check_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +85,8 @@ def apply(
         A quantity or header value that the method needs is not in the case.
     ParameterError
         A parameter is unknown or out of bounds.
+    InputError
+        The method needs more memory than is free, or maps of one grid.
     """
     methods()
     method = get_method(name)
@@ -94,6 +97,7 @@ def apply(
     key = _key(method, full, inputs, headers)
     kept = store.get(key) if store else None
     if kept is None:
+        check_memory(case, [method])
         progress(0.0, name)
         kept = _call(case, method, full, inputs, headers, progress)
         if store:

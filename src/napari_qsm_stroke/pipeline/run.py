@@ -10,10 +10,12 @@ from napari_qsm_stroke.core.progress import Progress, part, silent
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline.apply import Store, apply, missing
 from napari_qsm_stroke.pipeline.discovery import methods
+from napari_qsm_stroke.pipeline.memory import check_memory
 from napari_qsm_stroke.pipeline.recipe import Recipe
 
 if TYPE_CHECKING:
     from napari_qsm_stroke.case.case import Case
+    from napari_qsm_stroke.core.method import Method
 
 
 def run(
@@ -42,10 +44,13 @@ def run(
     ------
     MissingError
         A step lacks something that it needs.
+    InputError
+        A step needs more memory than is free: nothing was started.
     """
     methods()
     recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
     case = case.before_runs()
+    check_memory(case, _planned(case, recipe))
     count = len(recipe.steps)
     for index, step in enumerate(recipe.steps):
         method = get_method(step.method)
@@ -67,3 +72,17 @@ def run(
             case = case.with_maps(Record("skip", step.method, note=str(error)), {})
     progress(1.0, "done")
     return case
+
+
+def _planned(case: Case, recipe: Recipe) -> list[Method]:
+    """Methods that will run: all but what is given, and optional steps that lack an input."""
+    known, planned = set(case.maps), []
+    for step in recipe.steps:
+        method = get_method(step.method)
+        outputs = {q.name for q in method.outputs}
+        lacks = {a.source.name for a in method.inputs if not a.optional} - known
+        if outputs <= case.given or (step.optional and lacks):
+            continue
+        planned.append(method)
+        known |= outputs
+    return planned

@@ -1,0 +1,38 @@
+"""What a method declares of its memory is what it takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from contract_suite.calls import COMPUTED, plain
+from contract_suite.memory import volumes
+
+from napari_qsm_stroke.core.method import METHODS
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_memory_is_as_declared(name: str) -> None:
+    entry = METHODS[name]
+    if entry.memory is None:
+        pytest.skip(f"{name} declares no memory: @method(..., memory=N)")
+    plain(entry)  # compiled by now
+    found = volumes(entry)
+    # half a volume for what the interpreter itself takes meanwhile
+    assert found <= 1.05 * entry.memory + 0.5, f"{name} takes {found:.1f} volumes"
+    assert found >= 0.75 * entry.memory - 0.5, f"{name} takes {found:.1f} volumes only"
+
+
+def test_a_volume_is_a_volume() -> None:
+    """The measure itself, on what is known."""
+    from dataclasses import replace
+
+    entry = METHODS["tkd"]
+
+    def function(local_field: np.ndarray, **_others: object) -> np.ndarray:
+        one = np.ones(local_field.shape, np.float32)
+        two = np.ones(local_field.shape, np.float64)
+        return (one + two).astype(np.float32)
+
+    # a volume of single precision and two of double, of the grid; those of the box are smaller
+    found = volumes(replace(entry, function=function))
+    assert found == pytest.approx(5 * 60 / 54, rel=0.05)

@@ -1,0 +1,104 @@
+"""A run that would need more memory than is free does not start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_qsm_stroke import Case, Recipe, Volume, run
+from napari_qsm_stroke.core.method import forget as forget_method
+from napari_qsm_stroke.core.method import get_method, method
+from napari_qsm_stroke.core.quantities import Brain, LocalField, Magnitude, Signal, Susceptibility
+from napari_qsm_stroke.errors import InputError
+from napari_qsm_stroke.pipeline import memory
+from napari_qsm_stroke.pipeline.apply import apply
+from napari_qsm_stroke.pipeline.memory import check_memory, free_bytes, needed_bytes
+from napari_qsm_stroke.pipeline.recipe import Step
+
+CALLED: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def greedy() -> Iterator[None]:
+    CALLED.clear()
+
+    @method(memory=3)
+    def per_echo(magnitude: Magnitude) -> Signal:
+        """Take three volumes for each echo."""
+        CALLED.append("per_echo")
+        return magnitude.astype(np.complex64)
+
+    @method(memory=10)
+    def in_mask(signal: Signal, brain: Brain) -> LocalField:
+        """Take ten volumes of the brain for each echo."""
+        CALLED.append("in_mask")
+        return signal[..., 0].real.copy()
+
+    @method()
+    def unknown(local_field: LocalField) -> Susceptibility:
+        """Take nobody knows what."""
+        return local_field.copy()
+
+    yield
+    for name in ("per_echo", "in_mask", "unknown"):
+        forget_method(name)
+
+
+RECIPE = ("per_echo", "in_mask", "unknown")
+
+
+def recipe() -> Recipe:
+    return Recipe("greedy", tuple(Step(name) for name in RECIPE))
+
+
+def test_volumes_become_bytes(small_case: Case) -> None:
+    voxels = 8 * 10 * 6
+    assert needed_bytes(small_case, get_method("per_echo")) == 4 * 3 * 2 * voxels
+    assert needed_bytes(small_case, get_method("unknown")) == 0
+    corner = np.zeros(small_case.grid.shape, np.uint8)
+    corner[:4, :4, :4] = 1
+    framed = 12**3  # four voxels and eight of padding, a length that transforms like
+    case = small_case.with_given({"brain": Volume(corner, small_case.grid)})
+    assert needed_bytes(case, get_method("in_mask")) == 4 * 10 * 2 * framed
+
+
+def test_what_does_not_fit_is_refused_before_anything_runs(
+    small_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voxels = 8 * 10 * 6
+    peak = needed_bytes(small_case, get_method("in_mask")) + 8 * 2 * voxels  # and the signal
+    monkeypatch.setattr(memory, "free_bytes", lambda: peak - 1)
+    with pytest.raises(InputError, match=r"in_mask on a grid of 8 x 10 x 6 needs about .* GB"):
+        run(small_case, recipe())
+    assert CALLED == []
+    monkeypatch.setattr(memory, "free_bytes", lambda: peak)
+    assert "susceptibility" in run(small_case, recipe()).maps
+
+
+def test_one_step_is_refused_too(small_case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1000)
+    with pytest.raises(InputError, match="Close other programs"):
+        apply(small_case, "per_echo")
+    assert CALLED == []
+
+
+def test_a_step_of_unknown_need_is_never_refused(
+    small_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: 0)
+    check_memory(small_case, [get_method("unknown")])
+
+
+def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = free_bytes()
+    assert 0 < whole < 2**50
+    monkeypatch.setattr(memory, "GROUP", tmp_path)
+    (tmp_path / "memory.max").write_text("5000000\n")
+    (tmp_path / "memory.current").write_text("4000000\n")
+    (tmp_path / "memory.stat").write_text("anon 3500000\ninactive_file 500000\n")
+    assert free_bytes() == 1_500_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes() > 1_500_000
