@@ -19,7 +19,7 @@ class OutsideSources:
     """Sources outside a mask and the field that they make, improved step by step.
 
     Minimises ``|w^(1/2) (target - D q)|^2`` over sources q that are zero wherever the weight
-    is above zero.
+    is above zero. Directions are conjugate as long as the target stays what it is.
 
     Parameters
     ----------
@@ -35,41 +35,32 @@ class OutsideSources:
         self._weight = weight
         self._allowed = allowed
         self._dipole = dipole
+        self._direction = np.zeros_like(weight)
+        self._power = 0.0
         self.field: FloatArray = np.zeros_like(weight)
         """Field of the sources, in the unit of the target."""
 
-    def improve(self, residual: FloatArray, count: int) -> float:
-        """Take ``count`` steps towards the least squares fit.
+    def improve(self, residual: FloatArray, same_target: bool) -> None:
+        """Take one step towards the least squares fit: two pairs of transforms.
 
         Parameters
         ----------
         residual : ndarray of float32, shape (X, Y, Z)
             Target less the present field, times the weight.
-        count : int
-            Number of steps; each costs two pairs of transforms.
-
-        Returns
-        -------
-        float
-            Norm of the last gradient relative to the first.
+        same_target : bool
+            The target is that of the last step.
         """
         gradient = self._allowed * self._convolve(residual)
-        direction = gradient.copy()
-        first = power = _dot(gradient, gradient)
-        for _ in range(count):
-            made = self._convolve(direction)
-            back = self._allowed * self._convolve(self._weight * made)
-            curvature = _dot(direction, back)
-            if curvature <= 0 or power <= 0:
-                break
-            length = np.float32(power / curvature)
+        power = _dot(gradient, gradient)
+        kept = power / self._power if same_target and self._power > 0 else 0.0
+        self._power = power
+        self._direction *= np.float32(kept)
+        self._direction += gradient
+        made = self._convolve(self._direction)
+        curvature = float(np.sum(self._weight * made * made, dtype=np.float64))
+        if curvature > 0:
+            length = np.float32(_dot(gradient, self._direction) / curvature)
             self.field += length * made
-            gradient -= length * back
-            after = _dot(gradient, gradient)
-            direction *= np.float32(after / power)
-            direction += gradient
-            power = after
-        return float(np.sqrt(power / first)) if first > 0 else 0.0
 
     def _convolve(self, volume: FloatArray) -> FloatArray:
         shape: Shape = (volume.shape[0], volume.shape[1], volume.shape[2])
