@@ -1,4 +1,4 @@
-# make demo | test | test-long | lint | bench | docs: each makes its own environment in .venv first.
+# make demo | test | test-long | lint | bench | bench-quick | docs: each makes its own environment in .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUN := env -u PYTHONDONTWRITEBYTECODE
 SCREEN := $(RUN) sh .ci/with-screen
 
-.PHONY: demo test test-long lint bench docs clean
+.PHONY: demo test test-long lint bench bench-quick docs clean
 
 demo: $(VENV)/.all
 	sh .ci/system-packages
@@ -26,8 +26,12 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Hours where nothing is cached; bench-quick takes minutes and writes nothing.
 bench: $(VENV)/.dev
-	$(RUN) $(BIN)/python benchmarks/run.py
+	$(RUN) $(BIN)/python -m benchmarks all --write
+
+bench-quick: $(VENV)/.dev
+	$(RUN) $(BIN)/python -m benchmarks accuracy --quick
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W -q docs docs/_build

@@ -110,8 +110,8 @@ def main() -> None:
     expected = score.change(truth.maps["susceptibility"])
     for background in [n for n, m in methods().items() if m.stage == "background"]:
         local, seconds = timed(case, background)
-        error = score.nrmse(local.maps["local_field"].data, "local_field")
-        print(f"{background:<28}{seconds / pair:>8.1f}{error:>9.1f}")
+        off = score.nrmse(local.maps["local_field"].data, "local_field")
+        print(f"{background:<28}{seconds / pair:>8.1f}{off:>9.1f}")
         for name in inversions:
             done, seconds = timed(local, name)
             chi = done.maps["susceptibility"].data

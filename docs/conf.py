@@ -1,4 +1,4 @@
-"""Sphinx: the pages of methods and commands are made anew by each build."""
+"""Sphinx: pages of methods and commands and tables of what was measured are made by each build."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ version = release = installed("napari-qsm-stroke")
 extensions = ["myst_parser"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "generated/commands.md"]
+exclude_patterns = ["_build", "generated/commands.md", "generated/measured"]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "QSM of ischemic stroke. Research use only, not a medical device.",
@@ -32,8 +32,12 @@ html_show_sphinx = False
 def setup(app: Sphinx) -> None:
     """Write the generated pages before Sphinx reads the sources."""
     import command_help
+    import measured_tables
     import methods_table
 
-    generated = Path(app.srcdir) / "generated"
-    app.connect("builder-inited", lambda _app: methods_table.write(generated))
+    generated, measured = Path(app.srcdir) / "generated", Path(app.srcdir) / "measured"
+    app.connect(
+        "builder-inited", lambda _app: measured_tables.write(measured, generated / "measured")
+    )
+    app.connect("builder-inited", lambda _app: methods_table.write(generated, measured))
     app.connect("builder-inited", lambda _app: command_help.write(generated))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from measured_tables import costs, read
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from measured_tables import Record
 
     from napari_qsm_stroke.core.method import Method, Parameter
 
@@ -23,8 +27,11 @@ STAGES = {
 }
 
 
-def methods_page(methods: Mapping[str, Method]) -> str:
-    """Return the page in Markdown: a table for each stage, then each method in full."""
+def methods_page(methods: Mapping[str, Method], speed: Record | None = None) -> str:
+    """Return the page in Markdown: a table for each stage, then each method in full.
+
+    ``speed`` is what the benchmark measured of time and memory.
+    """
     lines = ["# Methods", "", INTRODUCTION, ""]
     order = list(STAGES)
 
@@ -37,10 +44,10 @@ def methods_page(methods: Mapping[str, Method]) -> str:
         lines += [
             f"## {STAGES.get(stage, stage)}",
             "",
-            "| Method | Takes | Gives | |",
-            "|---|---|---|---|",
+            "| Method | Takes | Gives | Takes of time and memory | |",
+            "|---|---|---|---|---|",
         ]
-        lines += [_row(method) for method in members]
+        lines += [_row(method, speed) for method in members]
         for method in members:
             lines += ["", *_details(method)]
         lines.append("")
@@ -49,15 +56,21 @@ def methods_page(methods: Mapping[str, Method]) -> str:
 
 INTRODUCTION = (
     "Made from the methods of this version when the page was built. "
-    "`qsm-stroke methods NAME` prints the same; `--set METHOD.PARAMETER=VALUE` changes a parameter."
+    "`qsm-stroke methods NAME` prints the same; `--set METHOD.PARAMETER=VALUE` changes a value. "
+    "Times are in transform pairs and memory in volumes, as [measured](../speed.md); a method is "
+    "recommended where the [measured](../accuracy.md) error of the core's change is small."
 )
 
 
-def _row(method: Method) -> str:
+def _row(method: Method, speed: Record | None) -> str:
     takes = ", ".join(a.source.name + (" (if there)" if a.optional else "") for a in method.inputs)
     gives = ", ".join(q.name for q in method.outputs)
-    warning = "" if method.recommended else " **Not recommended here: its bias is too large.**"
-    return f"| `{method.name}` | {cell(takes)} | {cell(gives)} | {cell(method.summary)}{warning} |"
+    caution = f" **Not recommended here: {cell(method.caution)}.**" if method.caution else ""
+    spent = costs(speed, method.name)
+    return (
+        f"| `{method.name}` | {cell(takes)} | {cell(gives)} | {spent} "
+        f"| {cell(method.summary)}{caution} |"
+    )
 
 
 def _details(method: Method) -> list[str]:
@@ -67,6 +80,8 @@ def _details(method: Method) -> list[str]:
         lines += ["", cell(method.notes)]
     if links:
         lines += ["", f"Source: {links}"]
+    if method.bias is not None:
+        lines += ["", f"Measured: {cell(method.bias.words())}."]
     if method.memory is not None:
         lines += ["", f"Memory: {method.memory_words}."]
     if method.parameters:
@@ -88,9 +103,10 @@ def cell(text: str) -> str:
     return "".join(f"\\{c}" if c in "|*_<>[]$" else c for c in plain)
 
 
-def write(folder: Path) -> None:
-    """Write the generated pages into ``folder``."""
+def write(folder: Path, measured: Path) -> None:
+    """Write the generated page into ``folder``, with what lies in the folder ``measured``."""
     from napari_qsm_stroke import methods
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "methods.md").write_text(methods_page(methods()), "utf-8")
+    page = methods_page(methods(), read(measured).get("speed"))
+    (folder / "methods.md").write_text(page, "utf-8")

@@ -55,7 +55,7 @@ def test_a_new_method_appears_by_itself() -> None:
         page = page_maker("methods_table").methods_page(methods())
     finally:
         forget("brand_new")
-    assert "| `brand_new` | local\\_field | susceptibility | Do a \\| new \\* thing." in page
+    assert "| `brand_new` | local\\_field | susceptibility |  | Do a \\| new \\* thing." in page
     assert "Not recommended here" in page
     assert "| `strength` | 0.25 |" in page
 

@@ -1,0 +1,125 @@
+"""Accuracy of each step by itself and of whole ways from wrapped phase, on test heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import chains
+from benchmarks.chains import Way
+from benchmarks.heads import TEST_SEEDS, Head, Subject
+from napari_qsm_stroke.pipeline.discovery import methods
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.cache import Cache, Numbers
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which heads and which methods.
+
+    Parameters
+    ----------
+    seeds : tuple of int
+        Of the heads.
+    voxel_size : float
+        In mm.
+    backgrounds, inversions : tuple of str
+        Names; all where none is given.
+    whole : bool
+        Every field path with every background and inversion; else the paths that differ from the
+        recipe's are combined with the recipe's background and inversion only.
+    """
+
+    seeds: tuple[int, ...] = TEST_SEEDS
+    voxel_size: float = 1.0
+    backgrounds: tuple[str, ...] = ()
+    inversions: tuple[str, ...] = ()
+    whole: bool = False
+
+    @staticmethod
+    def of(known: list[str], named: tuple[str, ...]) -> list[str]:
+        """Return those that are named, all where none is."""
+        return [name for name in known if not named or name in named]
+
+    def subject(self, seed: int, haemorrhage: bool = False) -> Subject:
+        """Return the head of a seed."""
+        return Subject(seed, (self.voxel_size,) * 3, haemorrhage)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the results: what it is of, and how to compute it."""
+
+    labels: Row
+    compute: Callable[[], Numbers]
+
+
+def rows(selection: Selection, cache: Cache, say: Callable[[Row], None]) -> list[Row]:
+    """Compute all rows, head by head; ``say`` hears of each."""
+    methods()
+    found = []
+    for seed in selection.seeds:
+        for bleeding in (False, True) if seed == selection.seeds[0] else (False,):
+            way = Way(Head.load(selection.subject(seed, bleeding), cache), cache)
+            for task in _bleeding(selection, way) if bleeding else _tasks(selection, way):
+                row = {**task.labels, "seed": seed, **task.compute()}
+                say(row)
+                found.append(row)
+    return found
+
+
+def _tasks(selection: Selection, way: Way) -> Iterator[Task]:
+    """Every step by itself, then the ways from wrapped phase."""
+    for path in chains.field_paths():
+        labels = {"kind": "field", "field": chains.path_name(path)}
+        yield Task(labels, partial(chains.field, way, path))
+    for name in selection.of(chains.backgrounds(), selection.backgrounds):
+        labels = {"kind": "isolated background", "background": name}
+        yield Task(labels, partial(chains.isolated_background, way, name))
+    for name in selection.of(chains.inversions(), selection.inversions):
+        labels = {"kind": "isolated inversion", "inversion": name}
+        yield Task(labels, partial(chains.isolated_inversion, way, name))
+        labels = {"kind": "matched inversion", "inversion": name}
+        yield Task(labels, partial(chains.isolated_inversion, way, name, matched=True))
+    usual = chains.usual()
+    for path in chains.field_paths():
+        if selection.whole or path == usual.path:
+            yield from _composed(selection, way, path)
+        else:
+            one = replace(selection, backgrounds=(usual.background,), inversions=(usual.inversion,))
+            yield from _composed(one, way, path)
+
+
+def _composed(selection: Selection, way: Way, path: chains.Path) -> Iterator[Task]:
+    """What follows a field path: single steps, and every background with every inversion."""
+    labels = {"field": chains.path_name(path)}
+    for name in selection.of(chains.single_steps(), selection.inversions):
+        named = {"kind": "composed", **labels, "background": "", "inversion": name}
+        yield Task(named, partial(chains.composed, way, (*path, name)))
+    for before in selection.of(chains.backgrounds(), selection.backgrounds):
+        named = {"kind": "composed background", **labels, "background": before}
+        yield Task(named, partial(chains.composed_background, way, path, before))
+        for name in selection.of(chains.inversions(), selection.inversions):
+            named = {"kind": "composed", **labels, "background": before, "inversion": name}
+            yield Task(named, partial(chains.composed, way, (*path, before, name)))
+
+
+def _bleeding(selection: Selection, way: Way) -> Iterator[Task]:
+    """Streaks of every inversion on a head that bleeds, by itself and after the usual steps."""
+    path, before = chains.usual().path, chains.usual().background
+    for name in selection.of(chains.inversions(), selection.inversions):
+        labels = {"kind": "isolated streaks", "inversion": name}
+        yield Task(labels, partial(chains.isolated_inversion, way, name))
+        labels = {
+            "kind": "composed streaks",
+            "field": chains.path_name(path),
+            "background": before,
+            "inversion": name,
+        }
+        yield Task(labels, partial(chains.composed, way, (*path, before, name)))

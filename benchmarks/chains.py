@@ -1,0 +1,232 @@
+"""The ways from raw phase to susceptibility: which there are, and how far each has come on a head.
+
+A way is a field path (echoes, unwrapping, fit), a background method and an inversion. Paths are
+those of the shipped recipe for several echoes, with one step after another exchanged for every
+method that can stand in for it. The true brain is given; the recipe's refinement of it is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from benchmarks.fingerprint import digest, of_method, of_module
+from napari_qsm_stroke.case.provenance import Record
+from napari_qsm_stroke.core.method import Method, get_method
+from napari_qsm_stroke.pipeline.apply import apply
+from napari_qsm_stroke.pipeline.discovery import methods
+from napari_qsm_stroke.pipeline.recipe import Recipe
+from napari_qsm_stroke.session import alternatives
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.cache import Cache, Numbers
+    from benchmarks.heads import Head
+    from napari_qsm_stroke.case.case import Case
+
+RECIPE = "multi-echo"
+Path = tuple[str, ...]
+MILESTONES = {"total_field", "local_field"}
+"""After a step that gives one of these, all maps go to disk but for the echoes."""
+
+
+def inputs_of(method: Method) -> set[str]:
+    """Names of the quantities that a method needs."""
+    return {a.source.name for a in method.inputs if not a.optional}
+
+
+def outputs_of(method: Method) -> set[str]:
+    """Names of the quantities that a method gives."""
+    return {q.name for q in method.outputs}
+
+
+def backgrounds() -> list[str]:
+    """Methods from total to local field."""
+    return sorted(
+        n for n, m in methods().items() if "local_field" in outputs_of(m) and m.stage != "register"
+    )
+
+
+def inversions() -> list[str]:
+    """Methods that make susceptibility from the local field."""
+    return sorted(
+        n
+        for n, m in methods().items()
+        if "susceptibility" in outputs_of(m) and "local_field" in inputs_of(m)
+    )
+
+
+def single_steps() -> list[str]:
+    """Methods that make susceptibility without a local field, and do not merely improve it."""
+    return sorted(
+        n
+        for n, m in methods().items()
+        if "susceptibility" in outputs_of(m)
+        and not {"local_field", "susceptibility"} & inputs_of(m)
+    )
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The methods of the recipe: each other method is measured in place of one of these."""
+
+    path: Path
+    background: str
+    inversion: str
+
+
+def usual() -> Usual:
+    """Return the methods of the recipe from raw phase to susceptibility."""
+    names = [s.method for s in Recipe.load(RECIPE).steps]
+    (background,) = (n for n in names if n in backgrounds())
+    (inversion,) = (n for n in names if n in (*inversions(), *single_steps()))
+    return Usual(field_paths()[0], background, inversion)
+
+
+def field_paths() -> list[Path]:
+    """Ways from raw data to the total field; that of the recipe comes first."""
+    recipe = Recipe.load(RECIPE)
+    last = max(
+        i for i, s in enumerate(recipe.steps) if "total_field" in outputs_of(get_method(s.method))
+    )
+    names = [s.method for s in recipe.steps[: last + 1]]
+    paths = []
+    for index, name in enumerate(names):
+        if _makes_brain(name):
+            continue
+        for other in alternatives(recipe, index):
+            path = (*names[:index], other.name, *names[index + 1 :])
+            paths.append(tuple(n for n in path if not _makes_brain(n)))
+    return list(dict.fromkeys(paths))
+
+
+def path_name(path: Path) -> str:
+    """Path in words: its methods, without those that refine a mask."""
+    return " + ".join(n for n in path if "brain" not in outputs_of(get_method(n)))
+
+
+def _makes_brain(name: str) -> bool:
+    method = get_method(name)
+    return "brain" in outputs_of(method) and "brain" not in inputs_of(method)
+
+
+class Way:
+    """Steps on one head, computed when they are asked for and kept.
+
+    Parameters
+    ----------
+    head : Head
+        Where to begin.
+    cache : Cache
+        Of volumes and numbers.
+    """
+
+    def __init__(self, head: Head, cache: Cache) -> None:
+        self.head = head
+        self.cache = cache
+        self.start = head.given("true brain", brain=head.truth["brain"])
+        self._after = lru_cache(maxsize=2)(self._compute)
+
+    def key(self, *steps: str) -> str:
+        """Fingerprint of a head and the steps done on it."""
+        return digest(self.head.subject.key, *(of_method(get_method(n)) for n in steps))
+
+    def after(self, *steps: str) -> Case:
+        """Return the case after these steps, read from disk where the last one is kept.
+
+        A case from disk has what the steps gave but for their echoes.
+        """
+        return self._after(steps)
+
+    def _compute(self, steps: Path) -> Case:
+        if not steps:
+            return self.start
+        key = self.key(*steps)
+        kept = self.cache.volumes.get(key)
+        if kept is not None:
+            return self.start.with_maps(Record("load", "kept"), kept)
+        method, before = get_method(steps[-1]), self.after(*steps[:-1])
+        given = set().union(*(outputs_of(get_method(n)) for n in steps[:-1]))
+        takes = {a.source.name for a in method.inputs}
+        if (given & takes) - set(before.maps):
+            before = self.all_of(*steps[:-1])
+        done = apply(before, method.name)
+        if outputs_of(method) & MILESTONES:
+            new = {n: v for n, v in done.maps.items() if v is not self.start.maps.get(n)}
+            self.cache.volumes.put(key, {n: v for n, v in new.items() if v.data.ndim == 3})
+        return done
+
+    def all_of(self, *steps: str) -> Case:
+        """Return the case after these steps with all that they gave, echoes too."""
+        case = self.start
+        for name in steps:
+            case = apply(case, name)
+        return case
+
+    def score(self, kind: str, steps: Path, compute: Callable[[], Numbers]) -> Numbers:
+        """Return the measures of some steps, computed only where code or head are new."""
+        key = digest(kind, of_module("benchmarks.heads"), self.key(*steps))
+        return self.cache.numbers(key, compute)
+
+
+def field(way: Way, path: Path) -> Numbers:
+    """Errors of the total field by one path."""
+    return way.score("field", path, lambda: way.head.of_field(way.all_of(*path)))
+
+
+def isolated_background(way: Way, name: str) -> Numbers:
+    """Errors of the local field from the true total field with noise, in the true brain."""
+    head = way.head
+
+    def compute() -> Numbers:
+        case = head.given(
+            "true total field",
+            brain=head.truth["brain"],
+            total_field=head.noisy(head.truth["total_field"]),
+            field_noise=head.noise,
+        )
+        return head.of_local_field(apply(case, name).maps["local_field"].data)
+
+    return way.score("isolated background", (name,), compute)
+
+
+def isolated_inversion(way: Way, name: str, matched: bool = False) -> Numbers:
+    """Measures of the susceptibility from the true local field with noise.
+
+    ``matched`` takes the field of the true map by the model that is inverted instead of that of
+    the finer grid.
+    """
+    head = way.head
+
+    def compute() -> Numbers:
+        field = head.matched_field if matched else head.truth["local_field"]
+        case = head.given(
+            "true local field",
+            brain=head.truth["brain"],
+            local_field=head.noisy(field),
+            field_mask=head.truth["brain"],
+            field_noise=head.noise,
+        )
+        return head.of_susceptibility(apply(case, name).maps["susceptibility"].data)
+
+    return way.score(f"isolated inversion, matched {matched}", (name,), compute)
+
+
+def composed_background(way: Way, path: Path, name: str) -> Numbers:
+    """Errors of the local field from wrapped phase."""
+
+    def compute() -> Numbers:
+        return way.head.of_local_field(way.after(*path, name).maps["local_field"].data)
+
+    return way.score("composed background", (*path, name), compute)
+
+
+def composed(way: Way, steps: Path) -> Numbers:
+    """Measures of the susceptibility from wrapped phase; the last step makes it."""
+
+    def compute() -> Numbers:
+        return way.head.of_susceptibility(way.after(*steps).maps["susceptibility"].data)
+
+    return way.score("composed", steps, compute)
