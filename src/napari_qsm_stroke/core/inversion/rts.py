@@ -110,7 +110,7 @@ def rts(
     step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
     first = part(progress, 0, FIRST_PART)
-    level = 1 / (np.abs(dipole) + np.float32(SMALL_DIPOLE))
+    level: FloatArray = np.reciprocal(np.abs(dipole) + np.float32(SMALL_DIPOLE))
     fitted = fit_dipole(field, weight, dipole * level, FIRST_TOLERANCE, first_steps, first, STAGE)
     spectrum = forward(fitted)
     spectrum *= level

@@ -79,6 +79,8 @@ def fit_dipole(
     max_iter: int,
     progress: Progress = silent,
     stage: str = "Least squares",
+    *,
+    support: FloatArray | None = None,
 ) -> FloatArray:
     """Susceptibility of least ``|w^(1/2) (D chi - field)|^2``, by LSQR as conjugate gradients.
 
@@ -99,12 +101,17 @@ def fit_dipole(
         May raise ``Cancelled``.
     stage : str
         Told to ``progress``.
+    support : ndarray of float32, shape (X, Y, Z), optional
+        The unknown is the susceptibility over this: it comes later, and less of it, where the
+        support is small, and none where it is 0. 1 everywhere without it.
 
     References
     ----------
     Paige and Saunders, ACM Trans Math Softw 1982;8:43, doi:10.1145/355984.355989.
     """
+    allowed = np.ones_like(field) if support is None else support
     gradient = convolve(weight * field, dipole)
+    gradient *= allowed
     solution = np.zeros_like(field)
     direction = gradient.copy()
     power = _square(gradient)
@@ -112,7 +119,7 @@ def fit_dipole(
     for _ in steps(max_iter, progress, stage):
         if power <= goal:
             break
-        made = convolve(direction, dipole)
+        made = convolve(allowed * direction, dipole)
         weighted = weight * made
         curvature = float(np.vdot(made, weighted))
         if curvature <= 0 or not math.isfinite(curvature):
@@ -120,12 +127,15 @@ def fit_dipole(
         length = np.float32(power / curvature)
         solution += length * direction
         weighted *= length
-        gradient -= convolve(weighted, dipole)
+        back = convolve(weighted, dipole)
+        back *= allowed
+        gradient -= back
         after = _square(gradient)
         direction *= np.float32(after / power)
         direction += gradient
         power = after
     progress(1.0, stage)
+    solution *= allowed
     return solution
 
 
