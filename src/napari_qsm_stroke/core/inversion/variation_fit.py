@@ -1,0 +1,249 @@
+"""Fits of least total variation that can be taken up again with another weight or data term."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
+from napari_qsm_stroke.core.numerics.fourier import (
+    backward,
+    backward_packed,
+    forward,
+    forward_packed,
+)
+from napari_qsm_stroke.core.numerics.frame import Frame
+from napari_qsm_stroke.core.numerics.regularisation import Choose, by_l_curve, by_noise, noise_map
+from napari_qsm_stroke.core.numerics.total_variation import (
+    costly_edges,
+    descend,
+    difference_power,
+    solve_spectrum,
+    step_duals,
+)
+from napari_qsm_stroke.core.numerics.weights import data_weight
+from napari_qsm_stroke.core.physics.dipole import dipole_kernel
+from napari_qsm_stroke.core.progress import Progress, silent, steps
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.quantities import FloatArray
+
+PADDING = 8
+GRADIENT_PENALTY = 100.0
+FIELD_PENALTY = 0.3
+OUTSIDE = 0.1
+EXACT = 1e6
+MOST_FITS = 7
+CHOOSING_TOL = 0.02
+
+
+class VariationFit:
+    """Susceptibility whose field fits a local field, of least total variation in the mask.
+
+    Minimises ``misfit(w (D chi - field)) + regularisation |grad chi|_1`` by the alternating
+    direction method of multipliers. Outside the mask the data weigh nothing and variation costs a
+    tenth: sources out there explain what the background step left over.
+
+    Parameters
+    ----------
+    local_field : ndarray of shape (X, Y, Z)
+        In ppm.
+    field_mask : ndarray of shape (X, Y, Z)
+        Where the local field is known.
+    field_noise : ndarray of shape (X, Y, Z) or None
+        Standard deviation of the field in ppm; estimated from the field without it.
+    voxel_size : tuple of float
+        In mm.
+    b0_dir : tuple of float
+        Direction of the main field in voxel axes.
+    """
+
+    def __init__(
+        self,
+        local_field: NDArray[Any],
+        field_mask: NDArray[Any],
+        field_noise: NDArray[Any] | None,
+        voxel_size: tuple[float, float, float],
+        b0_dir: tuple[float, float, float],
+    ) -> None:
+        self.frame = Frame.around(field_mask, (PADDING,) * 3)
+        self.inside: NDArray[np.bool_] = self.frame.cut(field_mask) != 0
+        self.field: FloatArray = self.frame.cut(local_field, field_mask)
+        known = None if field_noise is None else self.frame.cut(field_noise, field_mask)
+        self.weight = data_weight(self.inside, known)
+        self.noise = noise_map(self.field, self.inside, known)
+        self._step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
+        self._dipole = dipole_kernel(self.frame.shape, voxel_size, b0_dir)
+        self._powers = difference_power(self.frame.shape, self._step)
+        self._edges = costly_edges(self.inside)
+        self.restart(self.field)
+
+    def restart(self, field: FloatArray) -> None:
+        """Forget the present solution and fit ``field`` from now on."""
+        self.field = field
+        self._packed = np.zeros(self.frame.shape, np.complex64)
+        self._packed.real = field
+        self._gradient = np.zeros((3, *self.frame.shape), np.float32)
+        self._dual = np.zeros(self.frame.shape, np.float32)
+        self.chi: FloatArray = np.zeros(self.frame.shape, np.float32)
+        self.model: FloatArray = np.zeros(self.frame.shape, np.float32)
+
+    def field_of(self, chi: FloatArray) -> FloatArray:
+        """Field in ppm of a susceptibility in the frame."""
+        return backward(forward(chi) * self._dipole, self.frame.shape)
+
+    def trust(self, factor: float) -> None:
+        """Let voxels whose misfit exceeds ``factor`` times their noise count less from now on."""
+        misfit = np.abs(self.model - self.field)
+        limit = np.float32(factor) * self.noise
+        doubtful = self.inside & (misfit > limit)
+        self.weight[doubtful] *= (limit[doubtful] / misfit[doubtful]) ** 2
+
+    def run(
+        self,
+        regularisation: float,
+        max_iter: int,
+        tol: float,
+        progress: Progress,
+        stage: str,
+        *,
+        absolute: float = 0.0,
+    ) -> FloatArray:
+        """Go on from the present solution until it changes by less than ``tol`` of itself.
+
+        Parameters
+        ----------
+        regularisation : float
+            Weight of the total variation, in ppm mm.
+        max_iter : int
+            Most iterations.
+        tol : float
+            Relative change of the susceptibility in the mask at which to stop.
+        progress : Progress
+            May raise ``Cancelled``.
+        stage : str
+            What progress is told.
+        absolute : float
+            Above zero the misfit is ``absolute |w r|_1`` (in ppm) instead of ``1/2 |w r|^2``.
+
+        Returns
+        -------
+        ndarray of float32, shape of the frame
+            Susceptibility in ppm, also of the sources outside the mask.
+        """
+        penalties = (GRADIENT_PENALTY * regularisation, FIELD_PENALTY, 0.0)
+        limits = np.float32(1 / GRADIENT_PENALTY) * np.array([OUTSIDE, 1], np.float32)
+        weight = np.empty_like(self.weight) if absolute > 0 else self.weight
+        for _ in steps(max_iter, progress, stage):
+            spectrum = forward_packed(self._packed)
+            solve_spectrum(spectrum, self._dipole, *self._powers, penalties)
+            self._packed = packed = backward_packed(spectrum)
+            change, size = step_duals(
+                packed, self.chi, self._gradient, self._edges, limits, self._step
+            )
+            self.model[:] = packed.imag
+            if absolute > 0:
+                limit = absolute / FIELD_PENALTY
+                _weigh_absolute(packed, self._dual, self.field, self.weight, limit, weight)
+            descend(
+                packed,
+                self._gradient,
+                self._dual,
+                self._dual,
+                self.field,
+                weight,
+                self._edges,
+                limits,
+                self._step,
+                penalties,
+            )
+            if change <= tol * size:
+                break
+        progress(1.0, stage)
+        return self.chi
+
+    def attempt(self, regularisation: float, max_iter: int, tol: float) -> tuple[float, float]:
+        """Go on with another weight and say how the solution does: a ``Fit`` for that weight.
+
+        Returns
+        -------
+        misfit : float
+            Norm of ``w (D chi - field)`` in ppm.
+        variation : float
+            Sum of the absolute differences over mm of neighbours in the mask.
+        """
+        self.run(regularisation, max_iter, tol, silent, "")
+        residual = self.model - self.field
+        misfit = math.sqrt(float(np.vdot(residual, self.weight * residual)))
+        variation = 0.0
+        for axis in range(3):
+            difference = np.abs(np.roll(self.chi, -1, axis) - self.chi)
+            costly = (self._edges >> np.uint8(axis)) & np.uint8(1)
+            variation += float(np.vdot(difference, costly)) / self._step[axis]
+        return misfit, variation
+
+    def noise_norm(self) -> float:
+        """Norm of the weighted misfit that the noise of the field alone would leave, in ppm."""
+        return math.sqrt(float(np.vdot(self.noise, self.weight * self.noise)))
+
+    def choose(
+        self,
+        how: Choose,
+        regularisation: float,
+        max_iter: int,
+        tol: float,
+        progress: Progress,
+    ) -> float:
+        """Weight of the total variation: as given, or chosen from the data around it.
+
+        A chosen one finds the fit as it was before its first run: with few iterations the
+        solution still depends on where it began.
+        """
+        calls = 0
+
+        def fit(weight: float) -> tuple[float, float]:
+            nonlocal calls
+            progress(calls / MOST_FITS, "Choosing the regularisation")
+            calls += 1
+            return self.attempt(weight, max_iter, max(tol, CHOOSING_TOL))
+
+        if how == "fixed" or not self.field.any():
+            return regularisation
+        if how == "noise":
+            chosen = by_noise(fit, regularisation, self.noise_norm(), max_fits=MOST_FITS)
+        else:
+            chosen = by_l_curve(fit, regularisation, count=MOST_FITS)
+        self.restart(self.field)
+        return chosen
+
+
+@kernel(parallel=True)
+def _weigh_absolute(
+    packed: NDArray[np.complex64],
+    dual: FloatArray,
+    field: FloatArray,
+    weight: FloatArray,
+    limit: float,
+    result: FloatArray,
+) -> None:
+    """Weights by which the quadratic step towards the field becomes that of the absolute misfit.
+
+    The quadratic step goes the part ``w / (w + b)`` of the way from the model to the field; that
+    of the absolute misfit goes at most ``limit w^(1/2)``.
+    """
+    nx, ny, nz = field.shape
+    b = np.float32(FIELD_PENALTY)
+    exact = np.float32(EXACT)
+    for i in prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                way = abs(field[i, j, k] - packed[i, j, k].imag - dual[i, j, k])
+                most = np.float32(limit) * math.sqrt(weight[i, j, k])
+                if most >= way:
+                    result[i, j, k] = exact if most > 0 else np.float32(0)
+                else:
+                    result[i, j, k] = b * most / (way - most)
