@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "QSM_STROKE_BENCH_CACHE"
 Numbers = dict[str, Any]
+MOST_BYTES = 12e9
 
 
 def default_folder() -> Path:
@@ -26,17 +28,20 @@ def default_folder() -> Path:
 
 
 class Cache:
-    """Volumes and numbers by the fingerprint of all that they depend on.
+    """Heads, volumes of steps, and numbers, by the fingerprint of all that they depend on.
 
     Parameters
     ----------
     folder : path
-        Made when something is kept.
+        Made when something is kept. Of the volumes of steps the oldest go first when there are
+        too many; heads and numbers stay.
     """
 
     def __init__(self, folder: Path) -> None:
         self._numbers = folder / "numbers"
-        self.volumes = DiskStore(folder / "volumes")
+        self.heads = DiskStore(folder / "heads")
+        self.steps = DiskStore(folder / "steps")
+        prune(folder / "steps", MOST_BYTES)
 
     def numbers(self, key: str, compute: Callable[[], Numbers]) -> Numbers:
         """Return the numbers kept under ``key``, or compute and keep them."""
@@ -49,6 +54,12 @@ class Cache:
             write_json(path, kept)
         return kept
 
-    def has(self, key: str) -> bool:
-        """Whether numbers are kept under ``key``."""
-        return (self._numbers / key[:2] / f"{key}.json").is_file()
+
+def prune(folder: Path, most_bytes: float) -> None:
+    """Remove the oldest entries of a folder of volumes until no more than so much is left."""
+    entries = sorted(folder.glob("??/*"), key=lambda entry: entry.stat().st_mtime, reverse=True)
+    total = 0
+    for entry in entries:
+        total += sum(file.stat().st_size for file in entry.iterdir())
+        if total > most_bytes:
+            shutil.rmtree(entry, ignore_errors=True)

@@ -144,7 +144,7 @@ class Way:
         if not steps:
             return self.start
         key = self.key(*steps)
-        kept = self.cache.volumes.get(key)
+        kept = self.cache.steps.get(key)
         if kept is not None:
             return self.start.with_maps(Record("load", "kept"), kept)
         method, before = get_method(steps[-1]), self.after(*steps[:-1])
@@ -155,7 +155,7 @@ class Way:
         done = apply(before, method.name)
         if outputs_of(method) & MILESTONES:
             new = {n: v for n, v in done.maps.items() if v is not self.start.maps.get(n)}
-            self.cache.volumes.put(key, {n: v for n, v in new.items() if v.data.ndim == 3})
+            self.cache.steps.put(key, {n: v for n, v in new.items() if v.data.ndim == 3})
         return done
 
     def all_of(self, *steps: str) -> Case:

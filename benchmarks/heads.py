@@ -78,7 +78,7 @@ class Head:
     @classmethod
     def load(cls, subject: Subject, cache: Cache) -> Head:
         """Simulate a head, or read it where it was simulated before."""
-        kept = cache.volumes.get(subject.key)
+        kept = cache.heads.get(subject.key)
         if kept is None:
             case, truth = simulate(
                 seed=subject.seed,
@@ -90,7 +90,7 @@ class Head:
             )
             kept = {name: case.maps[name] for name in RAW}
             kept |= {f"true_{n}": Volume(v, case.grid) for n, v in truth.maps.items()}
-            cache.volumes.put(subject.key, kept)
+            cache.heads.put(subject.key, kept)
         truth_maps = {
             n.removeprefix("true_"): v.data for n, v in kept.items() if n.startswith("true_")
         }

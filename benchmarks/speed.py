@@ -95,12 +95,12 @@ def _maps(head: Head, cache: Cache) -> dict[str, Any]:
         or get_method(s.method).inputs[0].source.name == "brain"
     )
     key = digest("maps", head.subject.key, [of_method(get_method(s.method)) for s in steps])
-    kept = cache.volumes.get(key)
+    kept = cache.steps.get(key)
     if kept is None:
         start = head.given("truth", brain=head.truth["brain"])
         done: Case = run(start, Recipe("maps", steps))
         kept = {n: v for n, v in done.maps.items() if n not in head.case.maps}
-        cache.volumes.put(key, kept)
+        cache.steps.put(key, kept)
     masks = {n: head.truth[n] for n in ("veins", "infarct", "territories")}
     raw = {n: v.data for n, v in head.case.maps.items()}
     return raw | {n: v.data for n, v in kept.items()} | masks

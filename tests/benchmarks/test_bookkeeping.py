@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmarks.__main__ import main, parser
-from benchmarks.cache import Cache
+from benchmarks.cache import Cache, prune
 from benchmarks.heads import SUPERSAMPLING, TEST_SEEDS, Subject
 from benchmarks.stopwatch import Seconds, pairs, peak_bytes
 
@@ -55,6 +56,15 @@ def test_numbers_are_computed_once(tmp_path: Path) -> None:
     kept.write_text("{")
     assert cache.numbers("ab12", compute) == {"nrmse": 12.5}
     assert len(calls) == 2
+
+
+def test_the_oldest_volumes_go_first(tmp_path: Path) -> None:
+    for age, name in enumerate(("aa/new", "bb/older", "cc/oldest")):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "map.npy").write_bytes(b"1" * 100)
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    prune(tmp_path, 250)
+    assert {p.parent.name for p in tmp_path.rglob("*.npy")} == {"new", "older"}
 
 
 def test_heads_are_apart_and_finer_than_the_scan() -> None:
