@@ -60,9 +60,13 @@ def tikhonov(
     """
     frame = Frame.around(field_mask, (PADDING,) * 3)
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
-    inverse = dipole / (dipole * dipole + np.float32(regularisation))
-    inverse *= np.float32(1 / spectral_mean(dipole * inverse, frame.shape))
-    field = frame.cut(local_field, field_mask)
-    chi = backward(forward(field) * inverse, frame.shape)
-    chi *= frame.cut(field_mask) != 0
-    return frame.paste(chi)
+    inverse = dipole * dipole
+    inverse += np.float32(regularisation)
+    np.divide(dipole, inverse, out=inverse)
+    dipole *= inverse
+    inverse *= np.float32(1 / spectral_mean(dipole, frame.shape))
+    spectrum = forward(frame.cut(local_field, field_mask))
+    spectrum *= inverse
+    whole = frame.paste(backward(spectrum, frame.shape))
+    whole[field_mask == 0] = 0
+    return whole

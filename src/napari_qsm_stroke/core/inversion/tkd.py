@@ -61,9 +61,13 @@ def tkd(
     """
     frame = Frame.around(field_mask, (PADDING,) * 3)
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
-    inverse = np.sign(dipole) / np.maximum(np.abs(dipole), np.float32(threshold))
-    inverse *= np.float32(1 / spectral_mean(dipole * inverse, frame.shape))
-    field = frame.cut(local_field, field_mask)
-    chi = backward(forward(field) * inverse, frame.shape)
-    chi *= frame.cut(field_mask) != 0
-    return frame.paste(chi)
+    inverse = np.abs(dipole)
+    np.maximum(inverse, np.float32(threshold), out=inverse)
+    np.divide(np.sign(dipole), inverse, out=inverse)
+    dipole *= inverse
+    inverse *= np.float32(1 / spectral_mean(dipole, frame.shape))
+    spectrum = forward(frame.cut(local_field, field_mask))
+    spectrum *= inverse
+    whole = frame.paste(backward(spectrum, frame.shape))
+    whole[field_mask == 0] = 0
+    return whole

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm_stroke.core.numerics.compiled import kernel as compiled
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -44,23 +46,37 @@ def dipole_kernel(
     """
     b = np.asarray(b0_dir, dtype=np.float64)
     b = b / np.linalg.norm(b)
-    squares, crosses = [], []
+    squares, signed = [], []
     for axis, (n, d) in enumerate(zip(shape, voxel_size, strict=True)):
         k: NDArray[Any] = np.fft.rfftfreq(n, d) if axis == 2 else np.fft.fftfreq(n, d)
-        signed = k.copy()
+        squares.append(k * k)
         if n % 2 == 0:
-            signed[n // 2] = 0.0
-        view = [1, 1, 1]
-        view[axis] = -1
-        squares.append((k * k).reshape(view))
-        crosses.append(signed.reshape(view))
-    k2 = squares[0] + squares[1] + squares[2]
-    along = sum(b[i] ** 2 * squares[i] for i in range(3))
-    for i, j in ((0, 1), (0, 2), (1, 2)):
-        if b[i] != 0 and b[j] != 0:
-            along = along + 2 * b[i] * b[j] * crosses[i] * crosses[j]
-    k2[0, 0, 0] = 1.0
-    kernel = 1 / 3 - along / k2
-    kernel[0, 0, 0] = 0.0
-    result: FloatArray = kernel.astype(np.float32)
-    return result
+            k[n // 2] = 0.0
+        signed.append(b[axis] * k)
+    kernel = np.empty((shape[0], shape[1], shape[2] // 2 + 1), np.float32)
+    (xx, yy, zz), (bx, by, bz) = squares, signed
+    _fill(xx, yy, zz, bx, by, bz, b * b, kernel)
+    return kernel
+
+
+@compiled()
+def _fill(
+    xx: NDArray[np.float64],
+    yy: NDArray[np.float64],
+    zz: NDArray[np.float64],
+    bx: NDArray[np.float64],
+    by: NDArray[np.float64],
+    bz: NDArray[np.float64],
+    bb: NDArray[np.float64],
+    kernel: FloatArray,
+) -> None:
+    """Dipole from the squares of k along each axis, and from k times b where signs count."""
+    for i in range(xx.size):
+        for j in range(yy.size):
+            square = xx[i] + yy[j]
+            own = bb[0] * xx[i] + bb[1] * yy[j] + 2 * bx[i] * by[j]
+            cross = 2 * (bx[i] + by[j])
+            for k in range(zz.size):
+                along = own + bb[2] * zz[k] + cross * bz[k]
+                kernel[i, j, k] = 1 / 3 - along / max(square + zz[k], 1e-300)
+    kernel[0, 0, 0] = 0
