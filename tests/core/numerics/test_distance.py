@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_qsm_stroke.core.numerics.distance import distance_to
+from napari_qsm_stroke.core.numerics.distance import distance_to, within
 from napari_qsm_stroke.core.numerics.rank import ball_maximum, opening
 
 
@@ -36,3 +36,12 @@ def test_ball_maximum_and_opening_equal_scipy():
     inner = (slice(4, -4), slice(5, -5), slice(2, -2))
     opened = ndimage.grey_opening(image, footprint=print_ball)
     np.testing.assert_array_equal(opening(image, 2.1, size)[inner], opened[inner])
+
+
+@pytest.mark.parametrize("radius", [0.5, 0.75, 1.5, 2.6, 8.0])
+def test_within_equals_the_distance(radius: float) -> None:
+    size = (0.75, 0.8, 1.3)
+    mask = np.random.default_rng(25).random((21, 19, 17)) < 0.004
+    expected = ndimage.distance_transform_edt(~mask, sampling=size) <= radius + 1e-9
+    np.testing.assert_array_equal(within(mask, radius, size), expected)
+    assert not within(mask & False, radius, size).any()

@@ -13,9 +13,9 @@ def place():
 
 
 def response(image, sigma=3.0):
-    bright, dark = tube_response(image.astype(np.float32), np.ones(SHAPE, np.uint8), sigma, SIZE)
+    found = tube_response(image.astype(np.float32), np.ones(SHAPE, np.uint8), sigma, SIZE)
     middle = tuple(n // 2 for n in SHAPE)
-    return float(bright[middle]), float(dark[middle])
+    return max(0.0, float(found[middle])), max(0.0, -float(found[middle]))
 
 
 def across(direction, width=3.0):
@@ -51,5 +51,5 @@ def test_a_sheet_is_no_tube_and_a_ball_is_half_of_one():
 
 def test_nothing_outside_the_mask():
     inside = np.zeros(SHAPE, np.uint8)
-    bright, _ = tube_response(across((1, 0, 0)).astype(np.float32), inside, 3.0, SIZE)
-    assert not bright.any()
+    found = tube_response(across((1, 0, 0)).astype(np.float32), inside, 3.0, SIZE)
+    assert not found.any()

@@ -10,10 +10,10 @@ from annotated_types import Interval
 
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.angles import ZERO, cosine_sine
-from napari_qsm_stroke.core.numerics.coarse import block_size, interpolated_angle
 from napari_qsm_stroke.core.numerics.compiled import kernel, prange, routine
 from napari_qsm_stroke.core.numerics.fourier import smooth_complex
 from napari_qsm_stroke.core.numerics.polar import from_polar
+from napari_qsm_stroke.core.numerics.resample import block_size, interpolated_angle
 from napari_qsm_stroke.core.numerics.spanning_tree import MaskGraph, edge_weights, unwrap
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import EchoTimes, Magnitude, Phase, Signal, VoxelSize

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Interval
-from scipy import ndimage
 from skimage import filters
 
 from napari_qsm_stroke.core.masks.morphology import (
@@ -19,7 +18,10 @@ from napari_qsm_stroke.core.masks.morphology import (
     largest,
 )
 from napari_qsm_stroke.core.method import Unit, method
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
 from napari_qsm_stroke.core.numerics.distance import distance_to
+from napari_qsm_stroke.core.numerics.gaussian import gaussian
+from napari_qsm_stroke.core.numerics.resample import resampled
 from napari_qsm_stroke.core.progress import Progress, part, silent, steps
 from napari_qsm_stroke.core.quantities import Brain, Magnitude, VoxelSize
 from napari_qsm_stroke.errors import InputError
@@ -27,6 +29,7 @@ from napari_qsm_stroke.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_qsm_stroke.core.numerics.fourier import Shape
     from napari_qsm_stroke.core.quantities import FloatArray
 
 BRIDGE_RADII_MM = (4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
@@ -90,13 +93,14 @@ def magnitude_brain(
     of the brain after Atkins and Mackiewich, IEEE Trans Med Imaging 1998;17:98,
     doi:10.1109/42.668699.
     """
-    brightness = magnitude.mean(axis=3, dtype=np.float32)
-    brightness = np.where(np.isfinite(brightness) & (brightness > 0), brightness, np.float32(0))
+    full = (magnitude.shape[0], magnitude.shape[1], magnitude.shape[2])
+    brightness = np.empty(full, np.float32)
+    echoes = np.ascontiguousarray(magnitude, np.float32).reshape(-1, magnitude.shape[3])
+    _mean_of_echoes(echoes, brightness.reshape(-1))
     if not brightness.any():
         raise InputError("magnitude", "there is no signal in it.", "Give the magnitude images.")
-    factor = [v / working_resolution for v in voxel_size]
-    coarse = _resample(brightness, factor)
-    size = _size(brightness.shape, coarse.shape, voxel_size)
+    coarse = _resample(brightness, _coarse_shape(full, voxel_size, working_resolution))
+    size = _size(full, coarse.shape, voxel_size)
     relative = _relative_brightness(coarse, size, bias_width)
     progress(0.3, "separating the brain")
     # Ventricles are holes to be filled; the gap between brain and a closed scalp is none.
@@ -106,16 +110,30 @@ def magnitude_brain(
     brain = fill_holes(close(brain, closing, size))
     progress(0.9, "full resolution")
     inward = depth(brain, size) - distance_to(brain, size)
-    back = [n / m for n, m in zip(brightness.shape, coarse.shape, strict=True)]
-    return np.asarray(_resample(inward, back) > 0, dtype=np.uint8)
+    return np.asarray(_resample(inward, full) > 0, dtype=np.uint8)
 
 
-def _resample(image: FloatArray, factor: list[float]) -> FloatArray:
+@kernel(parallel=True)
+def _mean_of_echoes(magnitude: FloatArray, brightness: FloatArray) -> None:
+    """Mean of all echoes; 0 where it is not finite or not positive."""
+    share = np.float32(1 / magnitude.shape[1])
+    for v in prange(brightness.size):
+        total = np.float32(0)
+        for e in range(magnitude.shape[1]):
+            total += magnitude[v, e]
+        mean = total * share
+        brightness[v] = mean if mean > 0 and mean - mean == 0 else np.float32(0)
+
+
+def _coarse_shape(full: Shape, voxel_size: Size, resolution: float) -> Shape:
+    x, y, z = (max(1, round(n * v / resolution)) for n, v in zip(full, voxel_size, strict=True))
+    return (x, y, z)
+
+
+def _resample(image: FloatArray, shape: Shape) -> FloatArray:
     """Linear, smoothed first along axes that become coarser."""
-    blur = [max(0.0, 0.4 * (1 / f - 1)) for f in factor]
-    smooth = ndimage.gaussian_filter(image, blur) if max(blur) > 0 else image
-    result: FloatArray = ndimage.zoom(smooth, factor, order=1, mode="nearest", grid_mode=True)
-    return result
+    blur = [max(0.0, 0.4 * (n / m - 1)) for n, m in zip(image.shape, shape, strict=True)]
+    return resampled(gaussian(image, blur) if max(blur) > 0 else image, shape)
 
 
 def _size(full: tuple[int, ...], coarse: tuple[int, ...], voxel_size: Size) -> Size:
@@ -132,9 +150,9 @@ def _relative_brightness(image: FloatArray, size: Size, width: float) -> FloatAr
     relative = image
     for _ in range(4):
         weight = tissue.astype(np.float32)
-        near = ndimage.gaussian_filter(weight, sigma, truncate=3)
-        bias = ndimage.gaussian_filter(image * weight, sigma, truncate=3)
-        relative = image * near / np.maximum(bias, 1e-3 * level)
+        near = gaussian(weight, sigma)
+        bias = gaussian(image * weight, sigma)
+        relative = np.asarray(image * near / np.maximum(bias, 1e-3 * level), np.float32)
         tissue = (relative > 0.6) & (relative < 1.3) & (image > 0.5 * level)
     return relative
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_qsm_stroke.core.numerics.distance import distance_to
+from napari_qsm_stroke.core.numerics.distance import distance_to, within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,9 +22,18 @@ Bools = np.ndarray[Any, np.dtype[np.bool_]]
 Size = tuple[float, float, float]
 
 
+def box_around(mask: Bools, margin: int) -> tuple[slice, slice, slice]:
+    """Box of a mask that is not empty, with a margin in voxels as far as the array goes."""
+    lines = np.any(mask, axis=2)
+    x, y = np.flatnonzero(np.any(lines, axis=1)), np.flatnonzero(np.any(lines, axis=0))
+    z = np.flatnonzero(np.any(mask, axis=(0, 1)))
+    i, j, k = (slice(max(int(n[0]) - margin, 0), int(n[-1]) + 1 + margin) for n in (x, y, z))
+    return (i, j, k)
+
+
 def dilate(mask: Bools, radius: float, voxel_size: Size) -> Bools:
     """All voxels within ``radius`` mm of the mask."""
-    return np.asarray(distance_to(mask, voxel_size) <= radius)
+    return within(mask, radius, voxel_size)
 
 
 def depth(mask: Bools, voxel_size: Size) -> FloatArray:
@@ -34,7 +43,7 @@ def depth(mask: Bools, voxel_size: Size) -> FloatArray:
 
 def erode(mask: Bools, radius: float, voxel_size: Size) -> Bools:
     """Voxels that are further than ``radius`` mm from all outside the mask."""
-    return np.asarray(depth(mask, voxel_size) > radius)
+    return ~within(~mask, radius, voxel_size)
 
 
 def close(mask: Bools, radius: float, voxel_size: Size) -> Bools:

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from napari_qsm_stroke.core.masks.morphology import (
     Bools,
+    box_around,
     close,
     depth,
     dilate,
@@ -78,7 +79,7 @@ def refine_brain(
     whole = brain != 0
     if level == 0 or not whole.any():
         return np.asarray(whole, dtype=np.uint8)
-    box = _box(whole)
+    box = box_around(whole, MARGIN)
     inside = whole[box]
     inward = depth(inside, voxel_size)
     progress(0.3, "phase quality")
@@ -96,15 +97,6 @@ def refine_brain(
     result = np.zeros(brain.shape, np.uint8)
     result[box] = kept
     return result
-
-
-def _box(mask: Bools) -> tuple[slice, slice, slice]:
-    """Box of the mask with a margin, so that outside is all around it."""
-    x, y, z = (
-        slice(max(s.start - MARGIN, 0), s.stop + MARGIN)
-        for s in ndimage.find_objects(mask.astype(np.int8))[0]
-    )
-    return (x, y, z)
 
 
 def _touching_border(mask: Bools) -> Bools:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+
+from napari_qsm_stroke.core.numerics.gaussian import gaussian
 
 if TYPE_CHECKING:
     from napari_qsm_stroke.core.masks.morphology import Bools, Size
@@ -14,10 +15,7 @@ if TYPE_CHECKING:
 
 def smooth(image: FloatArray, sigma: float, voxel_size: Size) -> FloatArray:
     """Gaussian of ``sigma`` mm."""
-    result: FloatArray = ndimage.gaussian_filter(
-        image, [sigma / v for v in voxel_size], truncate=3, mode="nearest"
-    )
-    return result
+    return gaussian(image, [sigma / v for v in voxel_size])
 
 
 def smooth_inside(image: FloatArray, mask: Bools, sigma: float, voxel_size: Size) -> FloatArray:

@@ -8,11 +8,17 @@ import numpy as np
 from annotated_types import Interval
 from scipy import ndimage
 
-from napari_qsm_stroke.core.masks.morphology import Bools, Size, dilate, without_small_parts
+from napari_qsm_stroke.core.masks.morphology import (
+    Bools,
+    Size,
+    box_around,
+    dilate,
+    without_small_parts,
+)
 from napari_qsm_stroke.core.masks.smoothing import extended, smooth
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.rank import ball_maximum, opening
-from napari_qsm_stroke.core.numerics.tubes import tube_response
+from napari_qsm_stroke.core.numerics.tubes import ridges, tube_response
 from napari_qsm_stroke.core.progress import Progress, part, silent, steps
 from napari_qsm_stroke.core.quantities import FieldMask, Susceptibility, Veins, VoxelSize
 
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 
 TEXTURE_QUANTILES = (0.5, 0.75)
 MASS = 0.8
+MARGIN = 2  # voxels, for the derivatives
 BACKGROUND_MM = 10.0
 
 
@@ -98,7 +105,7 @@ def vein_filter(
     veins = np.zeros(inside.shape, np.uint8)
     if not inside.any():
         return veins
-    box = _box(inside)
+    box = box_around(inside, MARGIN)
     chi, inside = np.nan_to_num(susceptibility[box]), inside[box]
     whole = extended(chi, inside, 2.0, voxel_size)
     calm = smooth(whole, 0.4 * min(voxel_size), voxel_size)
@@ -116,15 +123,6 @@ def vein_filter(
     vein = _widened(found & free, contrast, free, extent, reach, voxel_size)
     veins[box] = without_small_parts(vein, smallest_part, voxel_size)
     return veins
-
-
-def _box(mask: Bools) -> tuple[slice, slice, slice]:
-    """Box of the mask with a margin of two voxels, for the derivatives."""
-    x, y, z = (
-        slice(max(s.start - 2, 0), s.stop + 2)
-        for s in ndimage.find_objects(mask.astype(np.int8))[0]
-    )
-    return (x, y, z)
 
 
 def _widened(
@@ -162,13 +160,14 @@ def _tubes(
     largest = np.zeros(contrast.shape, np.float32)
     for index in steps(len(scales), progress, "tubes"):
         scale = scales[index]
-        bright, _ = tube_response(smooth(contrast, scale, size), mask, scale, size)
-        ridge = (bright > 0) & (bright >= ndimage.maximum_filter(bright, 3))
-        if not ridge.any():
+        tubes = tube_response(smooth(contrast, scale, size), mask, scale, size)
+        ridge = ridges(tubes)
+        if ridge.size == 0:
             continue
-        middle, upper = np.quantile(bright[ridge], TEXTURE_QUANTILES)
+        middle, upper = np.quantile(ridge, TEXTURE_QUANTILES)
         level = middle + sensitivity * (upper - middle)
-        np.maximum(largest, bright / np.float32(max(level, 1e-12)), out=largest)
+        tubes /= np.float32(max(level, 1e-12))
+        np.maximum(largest, tubes, out=largest)
     return largest
 
 
