@@ -23,7 +23,7 @@ from napari_qsm_stroke.core.quantities import (
 CONSISTENT = 4.0
 
 
-@method(cite="10.1002/mrm.29218")
+@method(cite="10.1002/mrm.29218", memory=14.5)
 def hd_qsm(
     local_field: LocalField,
     field_mask: FieldMask,
