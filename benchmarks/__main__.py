@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--voxel-size", type=float, default=1.0, metavar="MM")
     one.add_argument("--backgrounds", nargs="+", default=[], metavar="NAME", help="only these")
     one.add_argument("--inversions", nargs="+", default=[], metavar="NAME", help="only these")
+    one.add_argument("--parts", nargs="+", default=list(accuracy.PARTS), choices=accuracy.PARTS)
     one.add_argument(
         "--whole", action="store_true", help="every field path with every background and inversion"
     )
@@ -102,6 +103,7 @@ def run_accuracy(options: argparse.Namespace, command: str, cache: Cache) -> lis
         QUICK_MM if options.quick else options.voxel_size,
         tuple(options.backgrounds),
         tuple(options.inversions),
+        tuple(options.parts),
         options.whole,
     )
     rows = accuracy.rows(selection, cache, teller())

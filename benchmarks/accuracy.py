@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks import chains
 from benchmarks.chains import Way
-from benchmarks.heads import TEST_SEEDS, Head, Subject
+from benchmarks.heads import TEST_SEEDS, Subject
 from napari_qsm_stroke.pipeline.discovery import methods
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchmarks.cache import Cache, Numbers
 
 Row = dict[str, Any]
+PARTS = ("field", "isolated", "composed", "streaks")
+"""Total field by each path; steps by themselves; ways from wrapped phase; a head that bleeds."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Selection:
         In mm.
     backgrounds, inversions : tuple of str
         Names; all where none is given.
+    parts : tuple of str
+        Of ``PARTS``.
     whole : bool
         Every field path with every background and inversion; else the paths that differ from the
         recipe's are combined with the recipe's background and inversion only.
@@ -40,6 +44,7 @@ class Selection:
     voxel_size: float = 1.0
     backgrounds: tuple[str, ...] = ()
     inversions: tuple[str, ...] = ()
+    parts: tuple[str, ...] = PARTS
     whole: bool = False
 
     @staticmethod
@@ -65,20 +70,37 @@ def rows(selection: Selection, cache: Cache, say: Callable[[Row], None]) -> list
     methods()
     found = []
     for seed in selection.seeds:
-        for bleeding in (False, True) if seed == selection.seeds[0] else (False,):
-            way = Way(Head.load(selection.subject(seed, bleeding), cache), cache)
-            for task in _bleeding(selection, way) if bleeding else _tasks(selection, way):
-                row = {**task.labels, "seed": seed, **task.compute()}
-                say(row)
-                found.append(row)
+        for task in _tasks(selection, selection.subject(seed), cache):
+            row = {**task.labels, "seed": seed, **task.compute()}
+            say(row)
+            found.append(row)
+    if "streaks" in selection.parts:
+        seed = selection.seeds[0]
+        for task in _bleeding(selection, selection.subject(seed, haemorrhage=True), cache):
+            row = {**task.labels, "seed": seed, **task.compute()}
+            say(row)
+            found.append(row)
     return found
 
 
-def _tasks(selection: Selection, way: Way) -> Iterator[Task]:
+def _tasks(selection: Selection, subject: Subject, cache: Cache) -> Iterator[Task]:
     """Every step by itself, then the ways from wrapped phase."""
-    for path in chains.field_paths():
-        labels = {"kind": "field", "field": chains.path_name(path)}
-        yield Task(labels, partial(chains.field, way, path))
+    way, usual = Way(subject, cache), chains.usual()
+    if "field" in selection.parts:
+        for path in chains.field_paths():
+            labels = {"kind": "field", "field": chains.path_name(path)}
+            yield Task(labels, partial(chains.field, way, path))
+    if "isolated" in selection.parts:
+        yield from _isolated(selection, way)
+    if "composed" in selection.parts:
+        yield from _composed(selection, way, usual.path)
+        one = replace(selection, backgrounds=(usual.background,), inversions=(usual.inversion,))
+        for path in chains.field_paths()[1:]:
+            yield from _composed(selection if selection.whole else one, way, path)
+
+
+def _isolated(selection: Selection, way: Way) -> Iterator[Task]:
+    """Background and dipole step from the true field with noise."""
     for name in selection.of(chains.backgrounds(), selection.backgrounds):
         labels = {"kind": "isolated background", "background": name}
         yield Task(labels, partial(chains.isolated_background, way, name))
@@ -87,13 +109,6 @@ def _tasks(selection: Selection, way: Way) -> Iterator[Task]:
         yield Task(labels, partial(chains.isolated_inversion, way, name))
         labels = {"kind": "matched inversion", "inversion": name}
         yield Task(labels, partial(chains.isolated_inversion, way, name, matched=True))
-    usual = chains.usual()
-    for path in chains.field_paths():
-        if selection.whole or path == usual.path:
-            yield from _composed(selection, way, path)
-        else:
-            one = replace(selection, backgrounds=(usual.background,), inversions=(usual.inversion,))
-            yield from _composed(one, way, path)
 
 
 def _composed(selection: Selection, way: Way, path: chains.Path) -> Iterator[Task]:
@@ -110,8 +125,9 @@ def _composed(selection: Selection, way: Way, path: chains.Path) -> Iterator[Tas
             yield Task(named, partial(chains.composed, way, (*path, before, name)))
 
 
-def _bleeding(selection: Selection, way: Way) -> Iterator[Task]:
+def _bleeding(selection: Selection, subject: Subject, cache: Cache) -> Iterator[Task]:
     """Streaks of every inversion on a head that bleeds, by itself and after the usual steps."""
+    way = Way(subject, cache)
     path, before = chains.usual().path, chains.usual().background
     for name in selection.of(chains.inversions(), selection.inversions):
         labels = {"kind": "isolated streaks", "inversion": name}

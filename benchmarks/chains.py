@@ -8,10 +8,11 @@ method that can stand in for it. The true brain is given; the recipe's refinemen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from benchmarks.fingerprint import digest, of_method, of_module
+from benchmarks.fingerprint import SOURCES, digest, of_method, of_module, plain_code
+from benchmarks.heads import Head
 from napari_qsm_stroke.case.provenance import Record
 from napari_qsm_stroke.core.method import Method, get_method
 from napari_qsm_stroke.pipeline.apply import apply
@@ -23,13 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.cache import Cache, Numbers
-    from benchmarks.heads import Head
+    from benchmarks.heads import Subject
     from napari_qsm_stroke.case.case import Case
 
 RECIPE = "multi-echo"
 Path = tuple[str, ...]
 MILESTONES = {"total_field", "local_field"}
 """After a step that gives one of these, all maps go to disk but for the echoes."""
+MEASURES = digest(plain_code(SOURCES["benchmarks.heads"]), of_module("benchmarks.metrics"))
+"""Fingerprint of the code of all measures."""
 
 
 def inputs_of(method: Method) -> set[str]:
@@ -117,21 +120,35 @@ class Way:
 
     Parameters
     ----------
-    head : Head
-        Where to begin.
+    subject : Subject
+        Whose head; it is simulated or read only when it is needed.
     cache : Cache
         Of volumes and numbers.
     """
 
-    def __init__(self, head: Head, cache: Cache) -> None:
-        self.head = head
+    def __init__(self, subject: Subject, cache: Cache) -> None:
+        self.subject = subject
         self.cache = cache
-        self.start = head.given("true brain", brain=head.truth["brain"])
         self._after = lru_cache(maxsize=2)(self._compute)
 
+    @cached_property
+    def head(self) -> Head:
+        """The head."""
+        return Head.load(self.subject, self.cache)
+
+    @cached_property
+    def _content(self) -> str:
+        key = digest("content", self.subject.key)
+        return str(self.cache.numbers(key, lambda: {"digest": self.head.content})["digest"])
+
+    @cached_property
+    def start(self) -> Case:
+        """The raw case with the true brain."""
+        return self.head.given("true brain", brain=self.head.truth["brain"])
+
     def key(self, *steps: str) -> str:
-        """Fingerprint of a head and the steps done on it."""
-        return digest(self.head.subject.key, *(of_method(get_method(n)) for n in steps))
+        """Fingerprint of a head, voxel by voxel, and of the code of the steps done on it."""
+        return digest(self._content, *(of_method(get_method(n)) for n in steps))
 
     def after(self, *steps: str) -> Case:
         """Return the case after these steps, read from disk where the last one is kept.
@@ -143,31 +160,35 @@ class Way:
     def _compute(self, steps: Path) -> Case:
         if not steps:
             return self.start
-        key = self.key(*steps)
-        kept = self.cache.steps.get(key)
+        kept = self.cache.steps.get(self.key(*steps))
         if kept is not None:
             return self.start.with_maps(Record("load", "kept"), kept)
         method, before = get_method(steps[-1]), self.after(*steps[:-1])
         given = set().union(*(outputs_of(get_method(n)) for n in steps[:-1]))
         takes = {a.source.name for a in method.inputs}
         if (given & takes) - set(before.maps):
-            before = self.all_of(*steps[:-1])
+            return self.all_of(*steps)
         done = apply(before, method.name)
-        if outputs_of(method) & MILESTONES:
-            new = {n: v for n, v in done.maps.items() if v is not self.start.maps.get(n)}
-            self.cache.steps.put(key, {n: v for n, v in new.items() if v.data.ndim == 3})
+        self._keep(steps, done)
         return done
 
     def all_of(self, *steps: str) -> Case:
         """Return the case after these steps with all that they gave, echoes too."""
         case = self.start
-        for name in steps:
+        for count, name in enumerate(steps, 1):
             case = apply(case, name)
+            self._keep(steps[:count], case)
         return case
+
+    def _keep(self, steps: Path, case: Case) -> None:
+        if outputs_of(get_method(steps[-1])) & MILESTONES:
+            new = {n: v for n, v in case.maps.items() if v is not self.start.maps.get(n)}
+            maps = {n: v for n, v in new.items() if v.data.ndim == 3}
+            self.cache.steps.put(self.key(*steps), maps)
 
     def score(self, kind: str, steps: Path, compute: Callable[[], Numbers]) -> Numbers:
         """Return the measures of some steps, computed only where code or head are new."""
-        key = digest(kind, of_module("benchmarks.heads"), self.key(*steps))
+        key = digest(kind, MEASURES, self.key(*steps))
         return self.cache.numbers(key, compute)
 
 
@@ -178,9 +199,9 @@ def field(way: Way, path: Path) -> Numbers:
 
 def isolated_background(way: Way, name: str) -> Numbers:
     """Errors of the local field from the true total field with noise, in the true brain."""
-    head = way.head
 
     def compute() -> Numbers:
+        head = way.head
         case = head.given(
             "true total field",
             brain=head.truth["brain"],
@@ -198,9 +219,9 @@ def isolated_inversion(way: Way, name: str, matched: bool = False) -> Numbers:
     ``matched`` takes the field of the true map by the model that is inverted instead of that of
     the finer grid.
     """
-    head = way.head
 
     def compute() -> Numbers:
+        head = way.head
         field = head.matched_field if matched else head.truth["local_field"]
         case = head.given(
             "true local field",

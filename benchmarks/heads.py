@@ -75,6 +75,12 @@ class Head:
         self.case = Case(f"sub-{subject.seed}", acquisition, raw)
         self.grid = self.case.grid
 
+    @property
+    def content(self) -> str:
+        """Fingerprint of the raw images and of the truth."""
+        truth = [(n, Volume(m, self.grid).digest) for n, m in sorted(self.truth.items())]
+        return digest(sorted((n, v.digest) for n, v in self.case.maps.items()), truth)
+
     @classmethod
     def load(cls, subject: Subject, cache: Cache) -> Head:
         """Simulate a head, or read it where it was simulated before."""
