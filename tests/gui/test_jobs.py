@@ -179,3 +179,59 @@ def test_waiting_can_be_stopped_and_fails_like_the_work(jobs: Jobs, qtbot: Any) 
 
     with pytest.raises(InputError, match="Mend it"):
         jobs.wait("fail", fail)
+
+
+@pytest.fixture
+def unprepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process in which nothing was prepared yet."""
+    monkeypatch.setattr(Jobs, "_prepared", False)
+
+
+@pytest.mark.usefixtures("unprepared")
+def test_preparing_gives_way_to_the_first_job(jobs: Jobs, qtbot: Any) -> None:
+    began = threading.Event()
+
+    def prepare(progress: Any) -> None:
+        began.set()
+        endless(progress)
+
+    jobs.prepare(prepare)
+    assert jobs.preparing
+    assert jobs.running == ()  # nobody waits for it
+    assert began.wait(5)
+    heard = Heard()
+    jobs.start("count", lambda _progress: 42, heard.done, heard.ended)
+    qtbot.waitUntil(lambda: heard.values == [42] and not jobs.preparing)
+
+
+@pytest.mark.usefixtures("unprepared")
+def test_it_is_prepared_once(jobs: Jobs, qtbot: Any) -> None:
+    count: list[int] = []
+    for _ in range(3):
+        jobs.prepare(lambda _progress: count.append(1))
+        qtbot.waitUntil(lambda: not jobs.preparing)
+    other = Jobs()
+    other.prepare(lambda _progress: count.append(1))
+    qtbot.waitUntil(lambda: not other.preparing)
+    assert count == [1]
+
+
+@pytest.mark.usefixtures("unprepared")
+def test_preparing_ends_with_the_window(jobs: Jobs, qtbot: Any) -> None:
+    jobs.prepare(endless)
+    jobs.close()
+    qtbot.waitUntil(lambda: not jobs.preparing)
+    jobs.prepare(endless)
+    assert not jobs.preparing
+
+
+@pytest.mark.usefixtures("unprepared")
+def test_a_fault_while_preparing_disturbs_nobody(jobs: Jobs, qtbot: Any) -> None:
+    def fault(_progress: Any) -> None:
+        raise InputError("head", "too small.", "None.")
+
+    jobs.prepare(fault)
+    qtbot.waitUntil(lambda: not jobs.preparing)
+    heard = Heard()
+    jobs.start("count", lambda _progress: 42, heard.done, heard.ended)
+    qtbot.waitUntil(lambda: heard.values == [42])

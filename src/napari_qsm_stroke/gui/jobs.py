@@ -130,15 +130,49 @@ class Jobs(QObject):
 
     waited = Signal(object)
 
+    _prepared = False
+
     def __init__(self) -> None:
         super().__init__()
         self._running: list[Job] = []
+        self._preparing: Job | None = None
         self._closed = False
 
     @property
     def running(self) -> tuple[Job, ...]:
         """Jobs that have not ended."""
         return tuple(self._running)
+
+    def prepare(self, work: Work) -> None:
+        """Do what makes later jobs quicker, once in a process, while nothing else is to be done.
+
+        It is no job that anybody waits for or sees: it gives way to the first one, for that does
+        the same work itself as far as it needs it.
+
+        Parameters
+        ----------
+        work : callable
+            Takes a ``Progress`` and stops where that raises ``Cancelled``.
+        """
+        if Jobs._prepared or self._closed or self._running:
+            return
+        Jobs._prepared = True
+        self._preparing = job = Job("Prepare", work)
+
+        def finish(_outcome: Outcome) -> None:
+            self._preparing = None
+
+        job.ended.connect(finish)
+        job.start()
+
+    @property
+    def preparing(self) -> bool:
+        """Whether ``prepare`` is at work."""
+        return self._preparing is not None
+
+    def _give_way(self) -> None:
+        if self._preparing is not None:
+            self._preparing.cancel()
 
     def start(
         self,
@@ -160,6 +194,7 @@ class Jobs(QObject):
         ended : callable, optional
             Takes the outcome, whatever it is, after ``done``.
         """
+        self._give_way()
         job = Job(title, work)
 
         def finish(outcome: Outcome) -> None:
@@ -190,6 +225,7 @@ class Jobs(QObject):
         Cancelled
             The work was stopped.
         """
+        self._give_way()
         loop = QEventLoop()
         outcomes: list[Outcome] = []
         job = Job(title, work)
@@ -213,6 +249,7 @@ class Jobs(QObject):
 
     def cancel_all(self) -> None:
         """Ask every job to stop."""
+        self._give_way()
         for job in self.running:
             job.cancel()
 

@@ -44,7 +44,7 @@ def frames() -> Iterator[list[int]]:
 
 
 def volumes(entry: Method) -> float:
-    """Peak beyond the inputs in float32 volumes of the frame; for each echo, where echoes are taken.
+    """Peak beyond the inputs in float32 volumes of the frame; for each echo where it takes them.
 
     The frame is the largest that the method works in: the box of its mask with its padding. numpy
     tells tracemalloc of all that it allocates. The method must have run before: what numba

@@ -2,7 +2,8 @@
 
 numba's fallback threading layer (the one of a macOS wheel without OpenMP) aborts the process when
 two threads enter a parallel kernel together, and a window with a worker does just that. So every
-kernel called from Python goes through one lock.
+kernel called from Python goes through one lock. It is not held while a kernel is compiled: whoever
+calls kernels that are ready does not wait for another thread that compiles.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 _LOCK = threading.RLock()
 prange = numba.prange
+_typeof: Callable[[Any], Any] = numba.typeof
 
 
 def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[F], F]:
@@ -31,8 +33,13 @@ def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[F], F
             function
         )
 
+        count = function.__code__.co_argcount
+
         @wraps(function)
         def call(*arguments: Any) -> Any:
+            types = tuple(_typeof(argument) for argument in arguments)
+            if len(types) == count and types not in compiled.overloads:
+                compiled.compile(types)
             with _LOCK:
                 return compiled(*arguments)
 

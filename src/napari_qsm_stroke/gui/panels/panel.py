@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_qsm_stroke.gui.jobs import Done, Failed, Outcome
 from napari_qsm_stroke.gui.panels.view_bar import ViewBar
 from napari_qsm_stroke.gui.workbench import workbench
+from napari_qsm_stroke.pipeline.warm_up import warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,6 +216,7 @@ class Panel(QWidget):
                     top.setWindowTitle(self.TAB)  # tabs are narrow
             if top is not self:
                 top.destroyed.connect(self.bench.jobs.close)
+                self.bench.jobs.prepare(warm_up)
 
     def event(self, event: QEvent) -> bool:
         """Notice that the dock was closed: napari then takes the widget out of its parent."""
