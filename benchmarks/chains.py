@@ -8,8 +8,8 @@ method that can stand in for it. The true brain is given; the recipe's refinemen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.fingerprint import SOURCES, digest, of_method, of_module, plain_code
 from benchmarks.heads import Head
@@ -21,7 +21,7 @@ from napari_qsm_stroke.pipeline.recipe import Recipe
 from napari_qsm_stroke.session import alternatives
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from benchmarks.cache import Cache, Numbers
     from benchmarks.heads import Subject
@@ -88,6 +88,17 @@ def usual() -> Usual:
     return Usual(field_paths()[0], background, inversion)
 
 
+@cache
+def settings() -> dict[str, Mapping[str, Any]]:
+    """Parameters that the recipe sets, by method: what it uses is measured as it uses it."""
+    return {step.method: step.parameters for step in Recipe.load(RECIPE).steps}
+
+
+def done(case: Case, name: str) -> Case:
+    """Return the case after one method."""
+    return apply(case, name, settings().get(name))
+
+
 def field_paths() -> list[Path]:
     """Ways from raw data to the total field; that of the recipe comes first."""
     recipe = Recipe.load(RECIPE)
@@ -148,7 +159,8 @@ class Way:
 
     def key(self, *steps: str) -> str:
         """Fingerprint of a head, voxel by voxel, and of the code of the steps done on it."""
-        return digest(self._content, *(of_method(get_method(n)) for n in steps))
+        code = [(of_method(get_method(n)), sorted(settings().get(n, {}).items())) for n in steps]
+        return digest(self._content, *code)
 
     def after(self, *steps: str) -> Case:
         """Return the case after these steps, read from disk where the last one is kept.
@@ -168,15 +180,15 @@ class Way:
         takes = {a.source.name for a in method.inputs}
         if (given & takes) - set(before.maps):
             return self.all_of(*steps)
-        done = apply(before, method.name)
-        self._keep(steps, done)
-        return done
+        after = done(before, method.name)
+        self._keep(steps, after)
+        return after
 
     def all_of(self, *steps: str) -> Case:
         """Return the case after these steps with all that they gave, echoes too."""
         case = self.start
         for count, name in enumerate(steps, 1):
-            case = apply(case, name)
+            case = done(case, name)
             self._keep(steps[:count], case)
         return case
 
@@ -208,7 +220,7 @@ def isolated_background(way: Way, name: str) -> Numbers:
             total_field=head.noisy(head.truth["total_field"]),
             field_noise=head.noise,
         )
-        return head.of_local_field(apply(case, name).maps["local_field"].data)
+        return head.of_local_field(done(case, name).maps["local_field"].data)
 
     return way.score("isolated background", (name,), compute)
 
@@ -230,7 +242,7 @@ def isolated_inversion(way: Way, name: str, matched: bool = False) -> Numbers:
             field_mask=head.truth["brain"],
             field_noise=head.noise,
         )
-        return head.of_susceptibility(apply(case, name).maps["susceptibility"].data)
+        return head.of_susceptibility(done(case, name).maps["susceptibility"].data)
 
     return way.score(f"isolated inversion, matched {matched}", (name,), compute)
 
