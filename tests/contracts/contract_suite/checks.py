@@ -257,4 +257,4 @@ def check_linear(entry: Method) -> None:
         call(entry, scene.with_maps(**{target: values.astype(np.float32)}))
         for values in (other, mixed)
     )
-    assert distance(both[0], 2 * plain(entry)[0] - 3 * second[0]) < 2e-3
+    assert distance(both[0], 2 * plain(entry)[0] - 3 * second[0]) < 5e-3
