@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval
 
+from napari_qsm_stroke.core.background.rim import without_outermost
 from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.numerics.multigrid import Poisson, negative_laplacian
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import Brain, FieldMask, LocalField, TotalField, VoxelSize
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-
-@method(cite="10.1002/nbm.3064", linear=True)
+@method(cite="10.1002/nbm.3064", linear=True, revision=2)
 def lbv(
     total_field: TotalField,
     brain: Brain,
@@ -70,21 +68,10 @@ def lbv(
     values = total_field[frame.box]
     inside = (brain[frame.box] != 0) & np.isfinite(values)
     field = np.where(inside, values, np.float32(0)).astype(np.float32, copy=False)
-    source = negative_laplacian(field, _without_rim(inside), voxel_size)
+    source = negative_laplacian(field, without_outermost(inside), voxel_size)
     del field
     local = np.zeros(frame.full, np.float32)
     local[frame.box] = Poisson(inside, voxel_size).solve(source, tol, max_iter, progress)
     field_mask = np.zeros(frame.full, np.uint8)
     field_mask[frame.box] = inside
     return local, field_mask
-
-
-def _without_rim(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Voxels all of whose six neighbours are inside; none are beyond the array."""
-    deep = inside.copy()
-    for axis in range(3):
-        here, there = np.moveaxis(deep, axis, 0), np.moveaxis(inside, axis, 0)
-        here[1:] &= there[:-1]
-        here[:-1] &= there[1:]
-        here[0] = here[-1] = False
-    return deep

@@ -64,6 +64,7 @@ def less_means(
     radii: Sequence[float],
     frame: Frame,
     voxel_size: tuple[float, float, float],
+    largest: FloatArray,
     progress: Progress = silent,
 ) -> FloatArray:
     """Field less its mean over the ball of each voxel.
@@ -80,6 +81,8 @@ def less_means(
         Where the work is done.
     voxel_size : tuple of float
         In mm.
+    largest : ndarray of float32, shape (X, Y, Z // 2 + 1)
+        Spectrum of the ball of the largest radius in use.
     progress : Progress
         May raise ``Cancelled``.
 
@@ -103,7 +106,8 @@ def less_means(
         if step == len(convolved) or spectrum is None:
             break
         n = convolved[step]
-        weights = mean_value_kernel(frame.shape, radii[n], voxel_size)
+        own = n == index.min()
+        weights = largest if own else mean_value_kernel(frame.shape, radii[n], voxel_size)
         # the last one may use the spectrum up
         product = np.multiply(
             spectrum, weights, out=spectrum if step == len(convolved) - 1 else None
@@ -115,31 +119,24 @@ def less_means(
     return filtered
 
 
-def undo(
-    filtered: FloatArray, radius: float, threshold: float, voxel_size: Sequence[float]
-) -> FloatArray:
-    """Divide by the filter "field less its mean" in k-space, where that is above a threshold.
+def undo(filtered: FloatArray, kernel: FloatArray, threshold: float) -> FloatArray:
+    """Divide by a filter in k-space, where it is above a threshold.
 
     Parameters
     ----------
     filtered : ndarray of float32, shape (X, Y, Z)
         Zero where it is not known.
-    radius : float
-        Of the ball, in mm.
+    kernel : ndarray of float32, shape (X, Y, Z // 2 + 1)
+        Spectrum of the filter; is used up.
     threshold : float
         Frequencies that the filter keeps by less than this are left out.
-    voxel_size : sequence of float
-        In mm.
     """
-    shape = (filtered.shape[0], filtered.shape[1], filtered.shape[2])
-    inverse = mean_value_kernel(shape, radius, voxel_size)
-    np.subtract(1, inverse, out=inverse)
-    kept = np.abs(inverse) > threshold
-    np.divide(1, inverse, out=inverse, where=kept)
-    inverse *= kept
+    left_out = np.abs(kernel) <= threshold
+    np.divide(1, kernel, out=kernel, where=~left_out)
+    kernel[left_out] = 0
     spectrum = forward(filtered)
-    spectrum *= inverse
-    return backward(spectrum, shape)
+    spectrum *= kernel
+    return backward(spectrum, (filtered.shape[0], filtered.shape[1], filtered.shape[2]))
 
 
 def _bundle(radius: float, voxel_size: Sequence[float]) -> NDArray[np.int64]:

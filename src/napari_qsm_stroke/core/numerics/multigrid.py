@@ -17,6 +17,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qsm_stroke.core.numerics.compiled import kernel, prange
+from napari_qsm_stroke.core.numerics.multigrid_passes import (
+    Factors,
+    Spans,
+    Weights,
+    come_up,
+    go_down,
+    prolong,
+    relax,
+    restrict,
+    settle,
+    start,
+)
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 
 if TYPE_CHECKING:
@@ -26,9 +38,10 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
-Factors = tuple[int, int, int]
 SMALLEST = 6
 STEPS_ON_COARSEST = 12
+SMALL = 100_000
+"""Grids of fewer voxels are smoothed by one thread."""
 LOWEST, HIGHEST = 1 / 3, 2.0
 """Part of the spectrum, relative to the diagonal, that the coarser grid cannot show."""
 THICK = 1.5
@@ -38,6 +51,7 @@ THICK = 1.5
 @dataclass
 class _Level:
     inside: ByteArray
+    spans: Spans
     couplings: FloatArray
     factors: Factors
     """Cells in each of the next coarser."""
@@ -47,7 +61,7 @@ class _Level:
 
 
 class Poisson:
-    """``-laplace(u) = source`` inside a mask, ``u = 0`` outside it.
+    """``screening u - laplace(u) = source`` inside a mask, ``u = 0`` outside it.
 
     Parameters
     ----------
@@ -55,9 +69,13 @@ class Poisson:
         Where the equation holds.
     voxel_size : sequence of float
         In mm.
+    screening : float
+        In 1/mm2; none for Poisson's equation.
     """
 
-    def __init__(self, inside: NDArray[Any], voxel_size: Sequence[float]) -> None:
+    def __init__(
+        self, inside: NDArray[Any], voxel_size: Sequence[float], screening: float = 0.0
+    ) -> None:
         level = np.pad((inside != 0).astype(np.uint8), 1)
         size = np.array(voxel_size, np.float64)
         self._levels: list[_Level] = []
@@ -68,10 +86,12 @@ class Poisson:
             fx, fy, fz = (
                 2 if w and d < THICK * shortest else 1 for w, d in zip(wide, size, strict=True)
             )
-            couplings = (1 / size**2).astype(np.float32)
+            couplings = np.append(1 / size**2, screening).astype(np.float32)
             source = np.zeros(level.shape if self._levels else (1, 1, 1), np.float32)
             u, spare = np.zeros(level.shape, np.float32), np.zeros(level.shape, np.float32)
-            self._levels.append(_Level(level, couplings, (fx, fy, fz), u, spare, source))
+            self._levels.append(
+                _Level(level, _spans(level), couplings, (fx, fy, fz), u, spare, source)
+            )
             if (fx, fy, fz) == (1, 1, 1):
                 break
             level = _coarser(level, (fx, fy, fz))
@@ -110,36 +130,39 @@ class Poisson:
             direction *= np.float32(share)
             direction += better
             power = float(np.vdot(direction, residual))
-            curvature = _apply(direction, finest.inside, finest.couplings, image)
+            curvature = _apply(direction, finest.inside, finest.spans, finest.couplings, image)
             length = power / curvature
-            left = _advance(solution, residual, direction, image, np.float32(length))
+            left = _advance(solution, residual, direction, image, finest.spans, np.float32(length))
         progress(1.0, "Poisson")
         return np.ascontiguousarray(solution[1:-1, 1:-1, 1:-1])
 
     def cycle(self, source: FloatArray) -> FloatArray:
-        """Approximate solution for a source with its rim of zeros; overwritten by the next call."""
+        """Approximate solution for a source with its rim of zeros; the next call overwrites it."""
         return self._cycle(0, source)
 
     def _cycle(self, index: int, source: FloatArray) -> FloatArray:
         level = self._levels[index]
         u, spare = level.solution, level.spare
-        a = (source, level.inside, level.couplings)
-        _start(*a, *WEIGHTS, u)
+        given = (source, level.inside, level.spans, level.couplings)
         if index == len(self._levels) - 1:
-            for _ in range(STEPS_ON_COARSEST):
-                for weight in WEIGHTS:
-                    _relax(u, *a, weight, spare)
-                    u, spare = spare, u
+            settle(*given, WEIGHTS, spare, u, STEPS_ON_COARSEST)
             return u
         below = self._levels[index + 1]
-        _restrict(u, *a, level.factors, below.inside, below.source)
-        _prolong(self._cycle(index + 1, below.source), level.inside, level.factors, u)
-        _relax(u, *a, WEIGHTS[0], spare)
-        _relax(spare, *a, WEIGHTS[1], u)
+        deeper = (level.factors, below.inside, below.source)
+        if u.size < SMALL:
+            go_down(*given, WEIGHTS, u, *deeper)
+            coarse = self._cycle(index + 1, below.source)
+            come_up(coarse, *given, WEIGHTS, level.factors, spare, u)
+            return u
+        start(*given, *WEIGHTS, u)
+        restrict(u, *given, *deeper)
+        prolong(self._cycle(index + 1, below.source), level.inside, level.spans, level.factors, u)
+        relax(u, *given, WEIGHTS[0], spare)
+        relax(spare, *given, WEIGHTS[1], u)
         return u
 
 
-def _chebyshev_weights() -> tuple[np.float32, np.float32]:
+def _chebyshev_weights() -> Weights:
     middle, reach = (HIGHEST + LOWEST) / 2, (HIGHEST - LOWEST) / 2 * math.sqrt(0.5)
     return np.float32(1 / (middle + reach)), np.float32(1 / (middle - reach))
 
@@ -151,10 +174,11 @@ def negative_laplacian(
     volume: FloatArray, inside: NDArray[Any], voxel_size: Sequence[float]
 ) -> FloatArray:
     """``-laplace(volume)`` in 1/mm2, zero outside ``inside``, volume zero beyond its edge."""
-    couplings = np.array([1 / d**2 for d in voxel_size], dtype=np.float32)
+    couplings = np.array([*(1 / d**2 for d in voxel_size), 0], dtype=np.float32)
     padded = np.pad(volume, 1)
     result = np.zeros_like(padded)
-    _apply(padded, np.pad((inside != 0).astype(np.uint8), 1), couplings, result)
+    where = np.pad((inside != 0).astype(np.uint8), 1)
+    _apply(padded, where, _spans(where), couplings, result)
     return np.ascontiguousarray(result[1:-1, 1:-1, 1:-1])
 
 
@@ -169,17 +193,39 @@ def _coarser(level: ByteArray, factors: Factors) -> ByteArray:
     return coarse
 
 
+def _spans(inside: ByteArray) -> Spans:
+    spans = np.zeros((*inside.shape[:2], 2), np.int32)
+    _find_spans(inside, spans)
+    return spans
+
+
+@kernel()
+def _find_spans(inside: ByteArray, spans: Spans) -> None:
+    nx, ny, nz = inside.shape
+    for i in range(nx):
+        for j in range(ny):
+            first, last = 0, nz
+            while first < nz and inside[i, j, first] == 0:
+                first += 1
+            while last > first and inside[i, j, last - 1] == 0:
+                last -= 1
+            spans[i, j, 0], spans[i, j, 1] = first, last
+
+
 @kernel(parallel=True, fastmath=True)
-def _apply(u: FloatArray, inside: ByteArray, couplings: FloatArray, image: FloatArray) -> float:
+def _apply(
+    u: FloatArray, inside: ByteArray, spans: Spans, couplings: FloatArray, image: FloatArray
+) -> float:
     """Write ``-laplace(u)`` into ``image`` and return its product with u."""
-    nx, ny, nz = u.shape
+    nx, ny = u.shape[:2]
     wx, wy, wz = couplings[0], couplings[1], couplings[2]
-    centre = np.float32(2) * (wx + wy + wz)
+    centre = np.float32(2) * (wx + wy + wz) + couplings[3]
     total = np.zeros(nx)
     for i in prange(1, nx - 1):
+        plane = 0.0
         for j in range(1, ny - 1):
             row = np.float32(0)
-            for k in range(1, nz - 1):
+            for k in range(spans[i, j, 0], spans[i, j, 1]):
                 value = np.float32(inside[i, j, k]) * (
                     centre * u[i, j, k]
                     - wx * (u[i - 1, j, k] + u[i + 1, j, k])
@@ -188,7 +234,8 @@ def _apply(u: FloatArray, inside: ByteArray, couplings: FloatArray, image: Float
                 )
                 image[i, j, k] = value
                 row += value * u[i, j, k]
-            total[i] += row
+            plane += float(row)
+        total[i] = plane
     return float(total.sum())
 
 
@@ -198,142 +245,21 @@ def _advance(
     residual: FloatArray,
     direction: FloatArray,
     image: FloatArray,
+    spans: Spans,
     length: Any,
 ) -> float:
     """Take a step along the direction and return the norm of what is left."""
-    nx, ny, nz = solution.shape
+    nx, ny = solution.shape[:2]
     total = np.zeros(nx)
     for i in prange(nx):
+        plane = 0.0
         for j in range(ny):
             row = np.float32(0)
-            for k in range(nz):
+            for k in range(spans[i, j, 0], spans[i, j, 1]):
                 solution[i, j, k] += length * direction[i, j, k]
                 left = residual[i, j, k] - length * image[i, j, k]
                 residual[i, j, k] = left
                 row += left * left
-            total[i] += row
+            plane += float(row)
+        total[i] = plane
     return math.sqrt(total.sum())
-
-
-@kernel(parallel=True, fastmath=True)
-def _start(
-    source: FloatArray,
-    inside: ByteArray,
-    couplings: FloatArray,
-    first: Any,
-    second: Any,
-    u: FloatArray,
-) -> None:
-    """Two Jacobi steps from zero in one."""
-    nx, ny, nz = u.shape
-    wx, wy, wz = couplings[0], couplings[1], couplings[2]
-    inverse = np.float32(1) / (np.float32(2) * (wx + wy + wz))
-    own = inverse * (first + second - first * second)
-    near = inverse * inverse * first * second
-    wx, wy, wz = near * wx, near * wy, near * wz
-    for i in prange(1, nx - 1):
-        for j in range(1, ny - 1):
-            for k in range(1, nz - 1):
-                u[i, j, k] = np.float32(inside[i, j, k]) * (
-                    own * source[i, j, k]
-                    + wx * (source[i - 1, j, k] + source[i + 1, j, k])
-                    + wy * (source[i, j - 1, k] + source[i, j + 1, k])
-                    + wz * (source[i, j, k - 1] + source[i, j, k + 1])
-                )
-
-
-@kernel(parallel=True, fastmath=True)
-def _relax(
-    u: FloatArray,
-    source: FloatArray,
-    inside: ByteArray,
-    couplings: FloatArray,
-    weight: Any,
-    out: FloatArray,
-) -> None:
-    """One Jacobi step from u into ``out``."""
-    nx, ny, nz = u.shape
-    wx, wy, wz = couplings[0], couplings[1], couplings[2]
-    part = weight / (np.float32(2) * (wx + wy + wz))
-    wx, wy, wz = part * wx, part * wy, part * wz
-    keep = np.float32(1) - weight
-    for i in prange(1, nx - 1):
-        for j in range(1, ny - 1):
-            for k in range(1, nz - 1):
-                out[i, j, k] = np.float32(inside[i, j, k]) * (
-                    keep * u[i, j, k]
-                    + part * source[i, j, k]
-                    + wx * (u[i - 1, j, k] + u[i + 1, j, k])
-                    + wy * (u[i, j - 1, k] + u[i, j + 1, k])
-                    + wz * (u[i, j, k - 1] + u[i, j, k + 1])
-                )
-
-
-@kernel(parallel=True, fastmath=True)
-def _restrict(
-    u: FloatArray,
-    source: FloatArray,
-    inside: ByteArray,
-    couplings: FloatArray,
-    factors: Factors,
-    coarse_inside: ByteArray,
-    coarse: FloatArray,
-) -> None:
-    """Mean of what the solution leaves of the source over the cells of each coarser one."""
-    nx, ny, nz = coarse.shape
-    fx, fy, fz = factors
-    mx, my, mz = u.shape
-    wx, wy, wz = couplings[0], couplings[1], couplings[2]
-    centre = np.float32(2) * (wx + wy + wz)
-    share = np.float32(1.0 / (fx * fy * fz))
-    for i in prange(1, nx - 1):
-        line = np.empty(fz * nz, np.float32)
-        for j in range(1, ny - 1):
-            line[:] = 0
-            for a in range(fx * (i - 1) + 1, min(fx * i + 1, mx - 1)):
-                for b in range(fy * (j - 1) + 1, min(fy * j + 1, my - 1)):
-                    for c in range(1, mz - 1):
-                        line[c] += np.float32(inside[a, b, c]) * (
-                            source[a, b, c]
-                            - centre * u[a, b, c]
-                            + wx * (u[a - 1, b, c] + u[a + 1, b, c])
-                            + wy * (u[a, b - 1, c] + u[a, b + 1, c])
-                            + wz * (u[a, b, c - 1] + u[a, b, c + 1])
-                        )
-            for k in range(1, nz - 1):
-                total = line[fz * (k - 1) + 1]
-                if fz == 2:
-                    total += line[fz * (k - 1) + 2]
-                coarse[i, j, k] = share * total * np.float32(coarse_inside[i, j, k])
-
-
-@kernel(parallel=True, fastmath=True)
-def _prolong(coarse: FloatArray, inside: ByteArray, factors: Factors, u: FloatArray) -> None:
-    """Add the coarser solution, interpolated linearly between the centres of its cells."""
-    nx, ny, nz = u.shape
-    fx, fy, fz = factors
-    for i in prange(1, nx - 1):
-        line = np.zeros(coarse.shape[2], np.float32)
-        a = (i - 1) // fx + 1
-        # the other cell between whose centre and this one's the voxel lies
-        a_far = a if fx == 1 else (a - 1 if (i - 1) % 2 == 0 else a + 1)
-        for j in range(1, ny - 1):
-            b = (j - 1) // fy + 1
-            b_far = b if fy == 1 else (b - 1 if (j - 1) % 2 == 0 else b + 1)
-            for c in range(coarse.shape[2]):
-                line[c] = np.float32(0.75) * (
-                    np.float32(0.75) * coarse[a, b, c] + np.float32(0.25) * coarse[a, b_far, c]
-                ) + np.float32(0.25) * (
-                    np.float32(0.75) * coarse[a_far, b, c]
-                    + np.float32(0.25) * coarse[a_far, b_far, c]
-                )
-            if fz == 1:
-                for k in range(1, nz - 1):
-                    u[i, j, k] += np.float32(inside[i, j, k]) * line[k]
-            else:
-                for k in range(1, nz - 1):
-                    c = (k - 1) // 2 + 1
-                    far = c - 1 if (k - 1) % 2 == 0 else c + 1
-                    u[i, j, k] += np.float32(inside[i, j, k]) * (
-                        np.float32(0.75) * line[c] + np.float32(0.25) * line[far]
-                    )

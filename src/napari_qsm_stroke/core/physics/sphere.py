@@ -32,7 +32,7 @@ def ball(radius: float, voxel_size: Sequence[float]) -> FloatArray:
 
 
 def mean_value_kernel(shape: Shape, radius: float, voxel_size: Sequence[float]) -> FloatArray:
-    """Spectrum of ``ball`` on the half grid; real, for the ball is even.
+    """Spectrum of ``ball`` about the first voxel, on the half grid; real, for the ball is even.
 
     Returns
     -------
@@ -40,6 +40,7 @@ def mean_value_kernel(shape: Shape, radius: float, voxel_size: Sequence[float]) 
     """
     weights = ball(radius, voxel_size)
     grid = np.zeros(shape, np.float32)
-    grid[tuple(slice(n) for n in weights.shape)] = weights
-    centred = np.roll(grid, [-(n // 2) for n in weights.shape], axis=(0, 1, 2))
-    return np.ascontiguousarray(forward(centred).real)
+    # a ball larger than the grid is folded into it
+    places = [(np.arange(m) - m // 2) % n for m, n in zip(weights.shape, shape, strict=True)]
+    np.add.at(grid, np.ix_(*places), weights)
+    return np.ascontiguousarray(forward(grid).real)
