@@ -7,19 +7,10 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
+from napari_qsm_stroke.core.inversion.variation_fit import VariationFit
 from napari_qsm_stroke.core.method import method
-from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
-from napari_qsm_stroke.core.numerics.frame import Frame
-from napari_qsm_stroke.core.numerics.total_variation import (
-    costly_edges,
-    descend,
-    difference_power,
-    solve_spectrum,
-    step_duals,
-)
-from napari_qsm_stroke.core.numerics.weights import data_weight
-from napari_qsm_stroke.core.physics.dipole import dipole_kernel
-from napari_qsm_stroke.core.progress import Progress, silent, steps
+from napari_qsm_stroke.core.numerics.regularisation import Choose
+from napari_qsm_stroke.core.progress import Progress, part, silent
 from napari_qsm_stroke.core.quantities import (
     FieldDirection,
     FieldMask,
@@ -29,13 +20,8 @@ from napari_qsm_stroke.core.quantities import (
     VoxelSize,
 )
 
-PADDING = 8
-GRADIENT_PENALTY = 100.0
-FIELD_PENALTY = 0.3
-OUTSIDE = 0.1
 
-
-@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"))
+@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=2)
 def tv(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -44,15 +30,16 @@ def tv(
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     b0_dir: FieldDirection = (0.0, 0.0, 1.0),
     regularisation: Annotated[float, Interval(gt=0, le=1)] = 1e-4,
+    choose: Choose = "fixed",
     max_iter: Annotated[int, Interval(ge=1, le=10000)] = 100,
-    tol: Annotated[float, Interval(gt=0, lt=1)] = 5e-3,
+    tol: Annotated[float, Interval(gt=0, lt=1)] = 1e-2,
     progress: Progress = silent,
 ) -> Susceptibility:
     """Fit the field with the susceptibility of least total variation.
 
     Minimises ``1/2 |w (D chi - field)|^2 + regularisation |grad chi|_1`` by the alternating
     direction method of multipliers. The weight ``w`` is 1 but where the field noise is unusually
-    high, and 0 outside the mask. Outside, variation costs a tenth: what the background step left
+    high, and 0 outside the mask. Outside, variation costs a fifth: what the background step left
     over or took too much is harmonic in the brain, and sources out there explain it.
 
     Parameters
@@ -69,6 +56,9 @@ def tv(
         Direction of the main field in voxel axes.
     regularisation : float
         Weight of the total variation, in ppm mm; larger is smoother and takes contrast from veins.
+    choose : {"fixed", "noise", "l_curve"}
+        Take the regularisation as given, or look for another one around it: the one that fits
+        the data to their noise, or the corner of the L-curve.
     max_iter : int
         Most iterations.
     tol : float
@@ -86,28 +76,8 @@ def tv(
     Bilgic et al., Magn Reson Med 2014;72:1444, doi:10.1002/mrm.25029 (splitting of the
     variation); Liu et al., NeuroImage 2012;59:2560, doi:10.1016/j.neuroimage.2011.08.082.
     """
-    frame = Frame.around(field_mask, (PADDING,) * 3)
-    inside = frame.cut(field_mask) != 0
-    field = frame.cut(local_field, field_mask)
-    noise = None if field_noise is None else frame.cut(field_noise, field_mask)
-    weight = data_weight(inside, noise)
-    step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
-    dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
-    powers = difference_power(frame.shape, step)
-    penalties = (GRADIENT_PENALTY * regularisation, FIELD_PENALTY, 0.0)
-    limits = np.float32(1 / GRADIENT_PENALTY) * np.array([OUTSIDE, 1], np.float32)
-    edges = costly_edges(inside)
-    packed = np.zeros(frame.shape, np.complex64)
-    packed.real = field
-    gradient = np.zeros((3, *frame.shape), np.float32)
-    dual, before = np.zeros(frame.shape, np.float32), np.zeros(frame.shape, np.float32)
-    for _ in steps(max_iter, progress, "Total variation"):
-        spectrum = forward_packed(packed)
-        solve_spectrum(spectrum, dipole, *powers, penalties)
-        packed = backward_packed(spectrum)
-        change, size = step_duals(packed, before, gradient, edges, limits, step)
-        if change <= tol * size:
-            break
-        descend(packed, gradient, dual, dual, field, weight, edges, limits, step, penalties)
-    progress(1.0, "Total variation")
-    return frame.paste(np.where(inside, before, np.float32(0)))
+    fit = VariationFit(local_field, field_mask, field_noise, voxel_size, b0_dir)
+    chosen = 0.0 if choose == "fixed" else 0.6
+    weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0, chosen))
+    chi = fit.run(weight, max_iter, tol, part(progress, chosen, 1), "Total variation")
+    return fit.frame.paste(np.where(fit.inside, chi, np.float32(0)))
