@@ -182,8 +182,8 @@ def descend(
     """Make the next pair (model field, pull) in place of (susceptibility, its field).
 
     ``dual`` is that of the field; where the field has no weight, and so no dual, it holds the
-    fitted field. With a penalty of the support the susceptibility is held at zero outside the mask, and
-    ``support`` is the dual of that; without one it is not looked at.
+    fitted field. With a penalty of the support the susceptibility is held at zero outside the
+    mask, and ``support`` is the dual of that; without one it is not looked at.
     """
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
