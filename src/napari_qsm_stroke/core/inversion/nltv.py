@@ -11,13 +11,8 @@ from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
 from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.numerics.magnitude_edges import combined_magnitude, steps_that_cost
-from napari_qsm_stroke.core.numerics.phase_misfit import fit_phase
-from napari_qsm_stroke.core.numerics.total_variation import (
-    descend,
-    difference_power,
-    solve_spectrum,
-    step_duals,
-)
+from napari_qsm_stroke.core.numerics.phase_variation import descend_phase, raise_packed_duals
+from napari_qsm_stroke.core.numerics.total_variation import difference_power, solve_spectrum
 from napari_qsm_stroke.core.numerics.weights import data_weight
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.physics.phase_scale import radians_per_ppm
@@ -39,7 +34,7 @@ GRADIENT_PENALTY = 100.0
 FIELD_PENALTY = 0.3
 CHEAP = 0.4
 """What variation costs outside the mask and across edges, relative to elsewhere."""
-NEWTON_STEPS = 3
+RELAXATION = 1.7
 STAGE = "Nonlinear total variation"
 
 
@@ -57,7 +52,7 @@ def nltv(
     regularisation: Annotated[float, Interval(gt=0, le=1)] = 1e-4,
     edge_fraction: Annotated[float, Interval(ge=0, le=0.9)] = 0.2,
     max_iter: Annotated[int, Interval(ge=1, le=10000)] = 100,
-    tol: Annotated[float, Interval(gt=0, lt=1)] = 5e-3,
+    tol: Annotated[float, Interval(gt=0, lt=1)] = 0.01,
     progress: Progress = silent,
 ) -> Susceptibility:
     """Fit the phase with the susceptibility of least total variation.
@@ -119,18 +114,17 @@ def nltv(
     image = combined_magnitude(magnitude, frame, inside)
     edges = steps_that_cost(inside, image, edge_fraction, step)
     scale = radians_per_ppm(echo_times, field_strength)
-    target, strength = np.empty_like(field), np.empty_like(field)
     packed = field.astype(np.complex64)
-    gradient = np.zeros((3, *frame.shape), np.float32)
+    duals, fitted = np.zeros((3, *frame.shape), np.float32), field.copy()
     dual, before = np.zeros(frame.shape, np.float32), np.zeros(frame.shape, np.float32)
     for _ in steps(max_iter, progress, STAGE):
         spectrum = forward_packed(packed)
         solve_spectrum(spectrum, dipole, *powers, penalties)
         packed = backward_packed(spectrum)
-        change, size = step_duals(packed, before, gradient, edges, limits, step)
+        change, size = raise_packed_duals(packed, before, duals, edges, limits, step, RELAXATION)
         if change <= tol * size:
             break
-        fit_phase(packed, dual, field, weight, scale, penalties[1], NEWTON_STEPS, target, strength)
-        descend(packed, gradient, dual, dual, target, strength, edges, limits, step, penalties)
+        data = (fitted, dual, field, weight)
+        descend_phase(packed, duals, *data, edges, limits, step, penalties, scale, RELAXATION)
     progress(1.0, STAGE)
     return frame.paste(np.where(inside, before, np.float32(0)))

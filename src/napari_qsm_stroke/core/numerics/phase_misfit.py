@@ -8,18 +8,18 @@ does not pull at all, and none pulls more than a quarter turn does.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.compiled import kernel, prange
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange, routine
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_qsm_stroke.core.quantities import FloatArray
 
 TURN = 2 * math.pi
+SMALL_ANGLE = 1e-3
+NEWTON_STEPS = 4
 
 
 @kernel(parallel=True)
@@ -49,42 +49,22 @@ def misfit_slope(
                 slope[i, j, k] = w * inverse * math.sin(angle)
 
 
-@kernel(parallel=True)
-def fit_phase(
-    packed: NDArray[np.complex64],
-    dual: FloatArray,
-    field: FloatArray,
-    weight: FloatArray,
-    scale: float,
-    penalty: float,
-    rounds: int,
-    target: FloatArray,
-    strength: FloatArray,
-) -> None:
-    """Parabola that has its minimum, with the penalty, where the misfit has it, in each voxel.
+@routine
+def nearest_phase(start: Any, field: Any, weight: Any, scale: Any, penalty: Any) -> Any:
+    """Model z of least ``misfit(z) + penalty/2 (z - start)^2`` in one voxel, for kernels.
 
-    Sought is z with least ``misfit(z) + penalty/2 (z - y)^2``, where ``y`` is the imaginary part
-    of ``packed`` plus ``dual``. Newton's steps with the curvature of the parabola that touches
-    the misfit from above (``sin(t)/t`` instead of ``cos(t)``) never overshoot; for small phases
-    both are one. Written are the field (``target``) and the squared weight (``strength``) of the
-    parabola of the last step.
+    Newton's steps with the curvature of the parabola that touches the misfit from above
+    (``sin(t)/t`` instead of ``cos(t)``) never overshoot; for small phases both are one. All
+    values are float32.
     """
-    nx, ny, nz = field.shape
-    s, inverse, b = np.float32(scale), np.float32(1 / scale), np.float32(penalty)
-    turn, one, small = np.float32(TURN), np.float32(1), np.float32(1e-3)
-    for i in prange(nx):
-        for j in range(ny):
-            for k in range(nz):
-                w, f = weight[i, j, k], field[i, j, k]
-                target[i, j, k], strength[i, j, k] = f, w
-                if w > 0:
-                    y = packed[i, j, k].imag + dual[i, j, k]
-                    z = y
-                    for _ in range(rounds):
-                        angle = s * (z - f)
-                        turns = np.float32(np.rint(angle / turn)) * turn
-                        angle -= turns
-                        bend = one if abs(angle) < small else np.float32(math.sin(angle)) / angle
-                        goal = f + turns * inverse
-                        z = (w * bend * goal + b * y) / (w * bend + b)
-                        target[i, j, k], strength[i, j, k] = goal, w * bend
+    turn, model = np.float32(TURN), start
+    for _ in range(NEWTON_STEPS):
+        angle = scale * (model - field)
+        turns = np.float32(np.rint(angle / turn)) * turn
+        angle -= turns
+        bend = np.float32(1)
+        if abs(angle) > np.float32(SMALL_ANGLE):
+            bend = np.float32(math.sin(angle)) / angle
+        pull = weight * bend
+        model = (pull * (field + turns / scale) + penalty * start) / (pull + penalty)
+    return model
