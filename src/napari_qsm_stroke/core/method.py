@@ -118,7 +118,7 @@ class Method:
     revision: int = 1
     memory: float | None = None
     """Peak of the memory that it takes beyond its inputs, in float32 volumes of the box of its
-    mask (of the grid, where it takes none); for each echo, where it takes all echoes. None: not
+    mask (of the grid, where it takes none); for each echo, where it works on echoes. None: not
     known."""
     summary: str = ""
     notes: str = field(default="", repr=False)
@@ -154,10 +154,9 @@ class Method:
 
     @property
     def takes_echoes(self) -> bool:
-        """Whether an input has a volume for each echo."""
-        return any(
-            isinstance(a.source, Quantity) and a.source.kind == "echoes" for a in self.inputs
-        )
+        """Whether it works on echoes: its first input has a volume for each."""
+        first = self.inputs[0].source if self.inputs else None
+        return isinstance(first, Quantity) and first.kind == "echoes"
 
     @property
     def memory_words(self) -> str:
@@ -213,8 +212,8 @@ def method(
         Raised whenever numbers change; part of the cache key.
     memory : float, optional
         Peak of the memory taken beyond the inputs, outputs included, in float32 volumes of the
-        box of the mask (of the grid, where the method takes no mask); for each echo, where it
-        takes all echoes. The contract tests measure it, and a run that needs more than is free
+        box of the mask (of the grid, where the method takes no mask); for each echo, where its
+        first input holds echoes. The contract tests measure it, and a run that needs more than is free
         is refused.
 
     Raises

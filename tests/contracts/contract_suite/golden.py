@@ -106,7 +106,7 @@ def _other_runs(entry: Method) -> dict[str, dict[str, Any]]:
     }
     other = others(entry)
     runs: dict[str, dict[str, Any]] = {}
-    if entry.takes_echoes:
+    if any(a.source.kind == "echoes" for a in entry.inputs):
         runs["one echo"] = dict(few)
     numeric = {p.name: other[p.name] for p in entry.parameters if p.type in (int, float)}
     if numeric or any(a.optional for a in entry.inputs):

@@ -15,7 +15,7 @@ from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import Brain, FieldMask, LocalField, TotalField, VoxelSize
 
 
-@method(cite="10.1002/nbm.3064", linear=True, revision=2)
+@method(cite="10.1002/nbm.3064", linear=True, revision=2, memory=10.5)
 def lbv(
     total_field: TotalField,
     brain: Brain,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1002/nbm.1670")
+@method(cite="10.1002/nbm.1670", memory=11)
 def pdf(
     total_field: TotalField,
     brain: Brain,

@@ -64,7 +64,7 @@ EDGE_TOL, EDGE_ITERATIONS = 1e-3, 50
 STAGE = "Background"
 
 
-@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=2)
+@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=2, memory=32)
 def tfi(
     total_field: TotalField,
     brain: Brain,

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray
 
 
-@method(cite=("10.1016/j.neuroimage.2010.10.070", "10.1002/mrm.23000"), linear=True, revision=2)
+@method(
+    cite=("10.1016/j.neuroimage.2010.10.070", "10.1002/mrm.23000"),
+    linear=True,
+    revision=2,
+    memory=11.5,
+)
 def vsharp(
     total_field: TotalField,
     brain: Brain,

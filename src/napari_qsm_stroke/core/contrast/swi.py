@@ -23,7 +23,7 @@ USUAL_ECHO_TESLA = 0.020 * 3.0
 """Echo time times field strength of a usual SWI: 20 ms at 3 T."""
 
 
-@method(cite="10.1002/mrm.20198")
+@method(cite="10.1002/mrm.20198", memory=3)
 def swi(
     signal: Signal,
     *,

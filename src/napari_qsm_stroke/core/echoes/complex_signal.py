@@ -7,7 +7,7 @@ from napari_qsm_stroke.core.numerics.polar import from_polar
 from napari_qsm_stroke.core.quantities import Magnitude, Phase, Signal
 
 
-@method()
+@method(memory=2)
 def complex_signal(magnitude: Magnitude, phase: Phase) -> Signal:
     """Join magnitude and phase without changing either: the way for a single echo.
 

@@ -30,7 +30,7 @@ COARSE_MM = 2.0
 """The offset is so smooth that blocks of this size tell it."""
 
 
-@method(cite="10.1002/mrm.26963", revision=2)
+@method(cite="10.1002/mrm.26963", revision=2, memory=5.5)
 def mcpc3ds(
     magnitude: Magnitude,
     phase: Phase,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _unwrap: Callable[..., Any] = restoration.unwrap_phase
 
 
-@method(cite="10.1364/AO.46.006623")
+@method(cite="10.1364/AO.46.006623", memory=5.5)
 def best_path(
     signal: Signal,
     brain: Brain,

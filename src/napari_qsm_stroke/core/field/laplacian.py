@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TURN = 2 * math.pi
 
 
-@method(cite="10.1364/OL.28.001194", recommended=False)
+@method(cite="10.1364/OL.28.001194", recommended=False, memory=5)
 def laplacian(
     signal: Signal,
     brain: Brain,

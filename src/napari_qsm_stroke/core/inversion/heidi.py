@@ -45,7 +45,7 @@ KEPT = 1e6
 STAGE = "HEIDI"
 
 
-@method(cite=("10.1016/j.neuroimage.2012.05.067", "10.1145/355984.355989"), memory=5)
+@method(cite=("10.1016/j.neuroimage.2012.05.067", "10.1145/355984.355989"), memory=15)
 def heidi(
     local_field: LocalField,
     field_mask: FieldMask,

@@ -44,7 +44,7 @@ FIRST_PART = 0.7
 STAGE = "iLSQR"
 
 
-@method(cite=("10.1016/j.neuroimage.2014.12.043", "10.1145/355984.355989"))
+@method(cite=("10.1016/j.neuroimage.2014.12.043", "10.1145/355984.355989"), memory=17)
 def ilsqr(
     local_field: LocalField,
     field_mask: FieldMask,

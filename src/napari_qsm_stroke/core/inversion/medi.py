@@ -46,7 +46,9 @@ WHOLE = 0.999
 STAGE = "Morphology-enabled inversion"
 
 
-@method(cite=("10.1016/j.neuroimage.2011.08.082", "10.1002/mrm.22187", "10.1002/mrm.24272"))
+@method(
+    cite=("10.1016/j.neuroimage.2011.08.082", "10.1002/mrm.22187", "10.1002/mrm.24272"), memory=18
+)
 def medi(
     local_field: LocalField,
     field_mask: FieldMask,

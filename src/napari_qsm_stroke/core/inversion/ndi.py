@@ -37,7 +37,7 @@ OUTSIDE = 0.2
 STAGE = "Nonlinear dipole inversion"
 
 
-@method(cite="10.1002/nbm.4271")
+@method(cite="10.1002/nbm.4271", memory=15)
 def ndi(
     local_field: LocalField,
     field_mask: FieldMask,

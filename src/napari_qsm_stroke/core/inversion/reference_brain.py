@@ -9,7 +9,7 @@ from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.quantities import FieldMask, Susceptibility
 
 
-@method(cite="10.1002/mrm.30006", linear=True)
+@method(cite="10.1002/mrm.30006", linear=True, memory=2.5)
 def reference_brain(susceptibility: Susceptibility, field_mask: FieldMask) -> Susceptibility:
     """Take the mean over the brain from the susceptibility, whose zero the field does not tell.
 

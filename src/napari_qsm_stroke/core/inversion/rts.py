@@ -38,7 +38,7 @@ FIRST_PART = 0.4
 STAGE = "Rapid two-step"
 
 
-@method(cite=("10.1016/j.neuroimage.2017.11.018", "10.1145/355984.355989"))
+@method(cite=("10.1016/j.neuroimage.2017.11.018", "10.1145/355984.355989"), memory=16.5)
 def rts(
     local_field: LocalField,
     field_mask: FieldMask,

@@ -22,7 +22,7 @@ from napari_qsm_stroke.core.quantities import (
 PADDING = 8
 
 
-@method(cite="10.1002/jmri.24365", linear=True, revision=2)
+@method(cite="10.1002/jmri.24365", linear=True, revision=2, memory=4)
 def tikhonov(
     local_field: LocalField,
     field_mask: FieldMask,

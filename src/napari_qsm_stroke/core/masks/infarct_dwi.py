@@ -31,7 +31,7 @@ LEAST_BRIGHTNESS = 1.0
 MCA = {"left": 3, "right": 4}
 
 
-@method(cite=("10.1161/STROKEAHA.110.610618",))
+@method(cite=("10.1161/STROKEAHA.110.610618",), memory=16.5)
 def infarct_dwi(
     dwi_aligned: Dwi,
     brain: Brain,

@@ -37,7 +37,7 @@ LEAK = 0.06
 LARGEST_VENTRICLE_ML = 80.0
 
 
-@method(cite=("10.1109/TSMC.1979.4310076", "10.1109/42.668699"))
+@method(cite=("10.1109/TSMC.1979.4310076", "10.1109/42.668699"), memory=1.5)
 def magnitude_brain(
     magnitude: Magnitude,
     *,

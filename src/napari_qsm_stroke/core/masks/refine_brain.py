@@ -27,7 +27,7 @@ REFERENCE_DEPTH_MM = 10.0
 MARGIN = 6  # voxels
 
 
-@method(cite=("10.1002/mrm.28563", "10.1002/mrm.29048"))
+@method(cite=("10.1002/mrm.28563", "10.1002/mrm.29048"), memory=8)
 def refine_brain(
     brain: Brain,
     phase_quality: PhaseQuality,

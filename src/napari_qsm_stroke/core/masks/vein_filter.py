@@ -31,7 +31,7 @@ MARGIN = 2  # voxels, for the derivatives
 BACKGROUND_MM = 10.0
 
 
-@method(cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195"))
+@method(cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195"), memory=10.5)
 def vein_filter(
     susceptibility: Susceptibility,
     field_mask: FieldMask,

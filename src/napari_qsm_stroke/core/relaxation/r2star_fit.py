@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1002/mrm.25137")
+@method(cite="10.1002/mrm.25137", memory=2)
 def r2star_fit(magnitude: Magnitude, brain: Brain, *, echo_times: EchoTimes) -> R2Star:
     """Fit a line to the logarithm of the magnitude, echoes weighted by squared magnitude.
 
