@@ -213,8 +213,8 @@ def method(
     memory : float, optional
         Peak of the memory taken beyond the inputs, outputs included, in float32 volumes of the
         box of the mask (of the grid, where the method takes no mask); for each echo, where its
-        first input holds echoes. The contract tests measure it, and a run that needs more than is free
-        is refused.
+        first input holds echoes. The contract tests measure it, and a run that needs more than is
+        free is refused.
 
     Raises
     ------
