@@ -11,6 +11,7 @@ from qtpy.QtCore import QThread, QTimer
 
 from napari_qsm_stroke.errors import Cancelled, InputError
 from napari_qsm_stroke.gui.jobs import Done, Failed, Jobs, Stopped
+from napari_qsm_stroke.pipeline.warm_up import warm_up
 
 pytestmark = pytest.mark.gl
 
@@ -235,3 +236,13 @@ def test_a_fault_while_preparing_disturbs_nobody(jobs: Jobs, qtbot: Any) -> None
     heard = Heard()
     jobs.start("count", lambda _progress: 42, heard.done, heard.ended)
     qtbot.waitUntil(lambda: heard.values == [42])
+
+
+def test_a_dock_that_opens_has_the_kernels_compiled(
+    workspace: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(Jobs, "prepare", lambda _jobs, work: asked.append(work))
+    workspace(show=True)
+    assert asked
+    assert set(asked) == {warm_up}

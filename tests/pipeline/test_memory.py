@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_qsm_stroke import Case, Recipe, Volume, run
+from napari_qsm_stroke.cli.main import main
 from napari_qsm_stroke.core.method import forget as forget_method
 from napari_qsm_stroke.core.method import get_method, method
 from napari_qsm_stroke.core.quantities import Brain, LocalField, Magnitude, Signal, Susceptibility
@@ -102,3 +103,12 @@ def test_the_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.Mon
     assert free_bytes() == 1_500_000
     (tmp_path / "memory.max").write_text("max\n")
     assert free_bytes() > 1_500_000
+
+
+def test_it_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods", "per_echo"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "memory: up to 3 float32 volumes for each echo beyond its inputs" in said
+    assert main(["methods", "unknown"]) == 0
+    assert "memory" not in capsys.readouterr().out
+    assert get_method("unknown").memory_words == "not declared"
