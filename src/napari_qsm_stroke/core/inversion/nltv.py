@@ -38,7 +38,7 @@ RELAXATION = 1.7
 STAGE = "Nonlinear total variation"
 
 
-@method(cite=("10.1002/mrm.27073", "10.1002/mrm.25029"))
+@method(cite=("10.1002/mrm.27073", "10.1002/mrm.25029"), memory=14.8)
 def nltv(
     local_field: LocalField,
     field_mask: FieldMask,
