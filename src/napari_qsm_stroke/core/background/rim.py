@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.core.quantities import FloatArray
 
-TOLERANCE = 3e-3
+TOLERANCE = 1e-2
 MOST_ITERATIONS = 50
 
 

@@ -181,7 +181,9 @@ def _sum_shells(
     every = np.concatenate(list(bundles.values()))
     # where the ends of each line lie in memory, counted from the voxel
     middle = (every[:, 0] * sums.shape[1] + every[:, 1]) * sums.shape[2]
-    above, below = middle + every[:, 2] + 1, middle - every[:, 2]
+    # (unsigned: a negative index would be looked for from the end, sums may wrap round)
+    above = (middle + every[:, 2] + 1).astype(np.uint64)
+    below = (middle - every[:, 2]).astype(np.uint64)
     _sum_bundles(field, sums.ravel(), index, above, below, first, last, share, filtered)
 
 
@@ -190,8 +192,8 @@ def _sum_bundles(
     field: FloatArray,
     sums: FloatArray,
     index: ByteArray,
-    above: NDArray[np.int64],
-    below: NDArray[np.int64],
+    above: NDArray[np.uint64],
+    below: NDArray[np.uint64],
     first: NDArray[np.int64],
     last: NDArray[np.int64],
     share: FloatArray,
@@ -205,7 +207,8 @@ def _sum_bundles(
                 n = index[i, j, k]
                 if first[n] < 0:
                     continue
+                place = np.uint64(row + k)
                 total = np.float32(0)
                 for line in range(first[n], last[n]):
-                    total += sums[row + k + above[line]] - sums[row + k + below[line]]
+                    total += sums[place + above[line]] - sums[place + below[line]]
                 filtered[i, j, k] = field[i, j, k] - total * share[n]
