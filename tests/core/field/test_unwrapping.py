@@ -116,3 +116,27 @@ def test_romeo_marks_noise_as_poor(scene: Callable[..., Any]) -> None:
     inside = brain != 0
     assert quality[patch].mean() < 0.45
     assert np.median(quality[inside]) > 0.8
+
+
+def test_template_takes_the_turns_from_the_first_echo(scene: Callable[..., Any]) -> None:
+    signal, brain, field = scene(1.0)
+    phase, quality = romeo(signal, brain, echo_times=TIMES, mode="template")
+    alone, same = romeo(signal, brain, echo_times=TIMES)
+    inside = brain != 0
+    for echo, time in enumerate(TIMES):
+        error = phase[inside][:, echo] / TURN - field[inside] * time
+        assert (np.abs(error) > 0.5).mean() < 1e-4
+    np.testing.assert_allclose(phase, alone, atol=1e-4)
+    np.testing.assert_array_equal(quality, same)
+
+
+def test_a_voxel_that_jumps_from_echo_to_echo_is_put_right(scene: Callable[..., Any]) -> None:
+    """Neighbours further than half a turn apart in the last echo only: a strong small source."""
+    signal, brain, field = scene(0.0)
+    place = (18, 20, 16)
+    extra = 45.0  # Hz: 0.22, 0.45 and 0.67 turns
+    signal[place] *= np.exp(1j * TURN * extra * np.array(TIMES))
+    phase, _ = romeo(signal, brain, echo_times=TIMES)
+    turns = phase[place] / TURN - (field[place] + extra) * np.array(TIMES)
+    others = np.median(phase[17, 17:23, 16] / TURN - field[17, 17:23, 16, None] * TIMES, axis=0)
+    np.testing.assert_allclose(turns, others, atol=0.1)

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_qsm_stroke.core.method import method
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
 from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
+from napari_qsm_stroke.core.numerics.echo_fit import (
+    early_intercept,
+    fit_lines,
+    smooth_intercept,
+)
 from napari_qsm_stroke.core.numerics.polar import to_polar
 from napari_qsm_stroke.core.numerics.spanning_tree import (
     MaskGraph,
@@ -24,6 +30,7 @@ from napari_qsm_stroke.core.quantities import (
     PhaseQuality,
     Signal,
     UnwrappedPhase,
+    VoxelSize,
 )
 
 if TYPE_CHECKING:
@@ -34,14 +41,18 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 TURN = 2 * math.pi
+OFFSET_MM = 3.0
+CLEARLY = 2 / 3
+"""Turns that a voxel must be off its own earlier echoes to be put right."""
 
 
-@method(cite="10.1002/mrm.28563", revision=2)
+@method(cite="10.1002/mrm.28563", revision=3)
 def romeo(
     signal: Signal,
     brain: Brain,
     *,
     echo_times: EchoTimes,
+    voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     mode: Literal["individual", "template"] = "individual",
     progress: Progress = silent,
 ) -> tuple[UnwrappedPhase, PhaseQuality]:
@@ -49,7 +60,8 @@ def romeo(
 
     The reliability of an edge is the product of phase coherence, coherence of the phase gradient
     with the neighbouring echo, and magnitude coherence. The echo before (for the first: the
-    second) is the reference; a single echo does without.
+    second) is the reference; a single echo does without. With three echoes or more, single voxels
+    whose phase clearly jumps by whole turns from one echo to the next are put right at the end.
 
     Parameters
     ----------
@@ -59,6 +71,8 @@ def romeo(
         Where to unwrap.
     echo_times : tuple of float
         In s.
+    voxel_size : tuple of float
+        In mm.
     mode : {"individual", "template"}
         Individual: each echo by itself. Template: the first one only, which gives the turns of the
         next, and so on; quicker, but any phase offset left grows with the echo time and costs
@@ -93,12 +107,49 @@ def romeo(
         if alone:
             chosen = slice(alone.start, alone.stop)
             unwrapped[chosen], part = unwrap(graph, phases[chosen], weights[: len(alone)])
-    del magnitudes
     unwrapped[:spatial] = align_echoes(unwrapped[:spatial], part, echo_times)
     for e in range(spatial, count):
         expected = unwrapped[e - 1] * np.float32(echo_times[e] / echo_times[e - 1])
         unwrapped[e] += np.float32(TURN) * np.rint((expected - phases[e]) / np.float32(TURN))
+    if spatial > 2:
+        _straighten(unwrapped, magnitudes, graph.mask, echo_times, voxel_size)
     return graph.spread(unwrapped), graph.spread(voxel_quality(graph, costs, count))
+
+
+def _straighten(
+    unwrapped: FloatArray,
+    magnitudes: FloatArray,
+    inside: NDArray[np.bool_],
+    echo_times: Sequence[float],
+    voxel_size: VoxelSize,
+) -> None:
+    """Put single voxels right that are off by whole turns from the line through earlier echoes."""
+    times = np.asarray(echo_times, dtype=np.float64)
+    _, intercept, _, certainty = fit_lines(unwrapped, magnitudes, times)
+    sigma = [OFFSET_MM / v for v in voxel_size]
+    early = early_intercept(unwrapped, times)
+    offset = smooth_intercept(intercept, certainty, early, inside, sigma)
+    _take_turns_back(unwrapped, magnitudes, times, offset)
+
+
+@kernel(parallel=True)
+def _take_turns_back(
+    unwrapped: NDArray[np.float32],
+    magnitudes: FloatArray,
+    times: NDArray[np.float64],
+    offset: FloatArray,
+) -> None:
+    for n in prange(offset.size):
+        square, product = 0.0, 0.0
+        for e in range(times.size):
+            if e > 1 and square > 0:
+                expected = offset[n] + times[e] * product / square
+                turns = (unwrapped[e, n] - expected) / TURN
+                if abs(turns) > CLEARLY:
+                    unwrapped[e, n] -= TURN * np.rint(turns)
+            w = float(magnitudes[e, n]) ** 2 * times[e]
+            square += w * times[e]
+            product += w * (unwrapped[e, n] - offset[n])
 
 
 def _weights(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 
-from napari_qsm_stroke.core.method import method
-from napari_qsm_stroke.core.numerics.compiled import inner, kernel, prange
-from napari_qsm_stroke.core.numerics.phase_noise import signal_noise
+from napari_qsm_stroke.core.method import Unit, method
+from napari_qsm_stroke.core.numerics.echo_fit import fit_echoes
 from napari_qsm_stroke.core.physics.units import radians_per_ppm_second
 from napari_qsm_stroke.core.quantities import (
     Brain,
@@ -19,16 +18,12 @@ from napari_qsm_stroke.core.quantities import (
     Magnitude,
     TotalField,
     UnwrappedPhase,
+    VoxelSize,
 )
 from napari_qsm_stroke.errors import InputError
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
-    from napari_qsm_stroke.core.quantities import FloatArray
-
-
-@method(cite="10.1109/TMI.2009.2023787", revision=2)
+@method(cite=("10.1109/TMI.2009.2023787", "10.1002/mrm.26963"), revision=3)
 def weighted_fit(
     unwrapped_phase: UnwrappedPhase,
     magnitude: Magnitude,
@@ -36,11 +31,15 @@ def weighted_fit(
     *,
     echo_times: EchoTimes,
     field_strength: FieldStrength,
+    voxel_size: VoxelSize = (1.0, 1.0, 1.0),
+    offset_smoothing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 3.0,
 ) -> tuple[TotalField, FieldNoise]:
     """Fit a line with intercept to the phase of each voxel, echoes weighted by squared magnitude.
 
     The intercept takes up what is left of the phase offset: a line through zero would turn 1 rad
-    of it into tens of Hz. One echo has no intercept; its field is phase over time.
+    of it into tens of Hz. It is smooth, so that the mean of the neighbourhood, weighted by its
+    certainty, stands for that of the voxel; the field has half the noise so. One echo has no
+    intercept; its field is phase over time.
 
     Parameters
     ----------
@@ -54,6 +53,11 @@ def weighted_fit(
         In s.
     field_strength : float
         In T.
+    voxel_size : tuple of float
+        In mm.
+    offset_smoothing : float
+        Standard deviation of the Gaussian over which the intercept is averaged. With 0 each voxel
+        has an intercept of its own, as where the phase offset is not smooth.
 
     Returns
     -------
@@ -61,7 +65,8 @@ def weighted_fit(
         In ppm; zero outside the brain.
     field_noise : ndarray of float32, shape (X, Y, Z)
         Standard deviation of the total field in ppm; zero outside the brain. The noise of the
-        signal is estimated from mixed differences of the phase, which anatomy hardly enters.
+        signal is estimated from what lines leave over; with less than three echoes from mixed
+        differences of the phase, which anatomy hardly enters.
 
     Raises
     ------
@@ -71,7 +76,8 @@ def weighted_fit(
     References
     ----------
     Kressler et al., IEEE Trans Med Imaging 2010;29:273,
-    doi:10.1109/TMI.2009.2023787.
+    doi:10.1109/TMI.2009.2023787 (weights); Eckstein et al., Magn Reson Med 2018;79:2996,
+    doi:10.1002/mrm.26963 (smooth offset).
     """
     count = unwrapped_phase.shape[3]
     if count != len(echo_times):
@@ -80,68 +86,12 @@ def weighted_fit(
             f"expected {count}, one for each echo, found {len(echo_times)}.",
             "Give the echo time of each echo in s.",
         )
-    phase = np.ascontiguousarray(unwrapped_phase, np.float32)
-    size = np.ascontiguousarray(magnitude, np.float32)
     inside = np.ascontiguousarray(brain) != 0
-    total, error = np.zeros(inside.shape, np.float32), np.zeros(inside.shape, np.float32)
-    scale = 1 / radians_per_ppm_second(field_strength)
-    spread = scale * signal_noise(phase, size, inside)
     times = np.asarray(echo_times, dtype=np.float64)
-    flat = (-1, count)
-    _fit(
-        phase.reshape(flat),
-        size.reshape(flat),
-        inside.reshape(-1),
-        times,
-        np.array([scale, spread]),
-        total.reshape(-1),
-        error.reshape(-1),
-    )
+    sigma = [offset_smoothing / v for v in voxel_size]
+    fit = fit_echoes(unwrapped_phase, magnitude, inside, times, sigma)
+    scale = 1 / radians_per_ppm_second(field_strength)
+    total, error = np.zeros(inside.shape, np.float32), np.zeros(inside.shape, np.float32)
+    total[inside] = fit.slope * np.float32(scale)
+    error[inside] = fit.spread * np.float32(fit.noise * scale)
     return total, error
-
-
-@kernel(parallel=True)
-def _fit(
-    phase: FloatArray,
-    magnitude: FloatArray,
-    inside: NDArray[np.bool_],
-    times: NDArray[np.float64],
-    scales: NDArray[np.float64],
-    slope: FloatArray,
-    spread: FloatArray,
-) -> None:
-    """Slope of the phase and its standard deviation, times the first and second of ``scales``."""
-    echoes = times.size
-    for v in prange(inside.size):
-        if not inside[v]:
-            continue
-        weight, mean_t, mean_p = 0.0, 0.0, 0.0
-        for e in range(echoes):
-            w = _weight(magnitude[v, e], phase[v, e])
-            if w > 0:
-                weight += w
-                mean_t += w * times[e]
-                mean_p += w * phase[v, e]
-        if weight <= 0:
-            continue
-        if echoes > 1:
-            mean_t /= weight
-            mean_p /= weight
-        else:
-            mean_t, mean_p = 0.0, 0.0
-        square, product = 0.0, 0.0
-        for e in range(echoes):
-            w = _weight(magnitude[v, e], phase[v, e])
-            if w > 0:
-                square += w * (times[e] - mean_t) ** 2
-                product += w * (times[e] - mean_t) * (phase[v, e] - mean_p)
-        if square > 0:
-            slope[v] = scales[0] * product / square
-            spread[v] = scales[1] / math.sqrt(square)
-
-
-@inner
-def _weight(magnitude: np.float32, phase: np.float32) -> float:
-    """Squared magnitude; 0 where magnitude or phase is not finite."""
-    m = float(magnitude)
-    return m * m if math.isfinite(m) and math.isfinite(phase) else 0.0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAD_TO_SD = 1.4826
 
 
-def signal_noise(phase: FloatArray, magnitude: FloatArray, brain: NDArray[Any]) -> float:
+def signal_noise(phase: NDArray[Any], magnitude: NDArray[Any], brain: NDArray[Any]) -> float:
     """Noise of the signal in units of the magnitude.
 
     From mixed differences of the phase of the first echo along all axes, which anatomy hardly
@@ -25,13 +25,14 @@ def signal_noise(phase: FloatArray, magnitude: FloatArray, brain: NDArray[Any]) 
 
     Parameters
     ----------
-    phase, magnitude : ndarray of float32, shape (X, Y, Z, E)
+    phase, magnitude : ndarray, shape (X, Y, Z, E)
         Phase in rad, unwrapped.
     brain : ndarray of uint8 or bool, shape (X, Y, Z)
         Where all eight voxels must lie.
     """
     values = np.full(brain.shape, np.nan, np.float32)
-    _mixed_differences(phase, magnitude, np.ascontiguousarray(brain) != 0, values)
+    first = [np.ascontiguousarray(a[..., 0], np.float32) for a in (phase, magnitude)]
+    _mixed_differences(first[0], first[1], np.ascontiguousarray(brain) != 0, values)
     known = values[np.isfinite(values)]
     taps = 2.0 ** (sum(n > 1 for n in brain.shape) / 2)
     return MAD_TO_SD * float(np.median(known)) / taps if known.size else 0.0
@@ -54,6 +55,6 @@ def _mixed_differences(
                         for k in range(dz + 1):
                             valid &= inside[x + i, y + j, z + k]
                             sign = 1 - 2 * ((i + j + k) % 2)
-                            sum_ += sign * phase[x + i, y + j, z + k, 0]
+                            sum_ += sign * phase[x + i, y + j, z + k]
                 if valid:
-                    values[x, y, z] = math.fabs(sum_ * magnitude[x, y, z, 0])
+                    values[x, y, z] = math.fabs(sum_ * magnitude[x, y, z])
