@@ -33,13 +33,23 @@ def main(argv: list[str] | None = None) -> int:
     """Run what is asked for and return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     options = parser().parse_args(argv)
-    command = shlex.join(["python", "-m", "benchmarks", *argv])
+    command = shlex.join(["python", "-m", "benchmarks", *_without_folders(argv)])
     cache = Cache(options.cache or default_folder())
     work: Callable[[argparse.Namespace, str, Cache], list[Verdict]] = options.work
     verdicts = work(options, command, cache)
     for verdict in verdicts:
         print(verdict.line())
     return MISSED if any(v.value is not None and not v.good for v in verdicts) else 0
+
+
+def _without_folders(argv: list[str]) -> list[str]:
+    """Return the arguments but for those that only this machine knows."""
+    kept, skip = [], False
+    for argument in argv:
+        if not skip and not argument.startswith("--cache"):
+            kept.append(argument)
+        skip = argument == "--cache"
+    return kept
 
 
 def parser() -> argparse.ArgumentParser:

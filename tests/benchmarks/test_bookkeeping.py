@@ -171,6 +171,18 @@ def test_exit_code_tells_of_a_missed_limit(monkeypatch: pytest.MonkeyPatch) -> N
         assert main(["speed"]) == code
 
 
+def test_the_command_that_is_kept_names_no_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("benchmarks.patients.rows", lambda *_: [])
+    monkeypatch.setattr(records, "write", lambda _name, command, *_: said.append(command))
+    folder = str(tmp_path)
+    assert main(["patients", "--cache", folder, "--write", "--seeds", "1"]) == 0
+    assert main(["patients", f"--cache={folder}", "--write", "--seeds", "1"]) == 0
+    assert said == ["python -m benchmarks patients --write --seeds 1"] * 2
+
+
 def test_every_command_has_its_work() -> None:
     for name in ("accuracy", "speed", "patients", "all"):
         assert callable(parser().parse_args([name]).work)
