@@ -28,7 +28,11 @@ AT_START = {
         "B0 in another order": "b0_dir = tuple(b0_dir)[::-1]",
         "B0 mirrored": "b0_dir = (-b0_dir[0], b0_dir[1], b0_dir[2])",
     },
-    "echo_times": {"echo times in ms": "echo_times = tuple(1000 * t for t in echo_times)"},
+    "echo_times": {
+        "first echo time left out": "echo_times = (0.0, *tuple(echo_times)[1:])",
+        "echo times in another order": "echo_times = tuple(echo_times)[::-1]",
+        "echo times in ms": "echo_times = tuple(1000 * t for t in echo_times)",
+    },
     "field_strength": {
         "another field strength": "field_strength = 1.5",
         "field strength ignored": "field_strength = 1.0",
@@ -83,6 +87,8 @@ def _of_frame(entry: Method) -> Iterator[tuple[str, Callable[[str], str]]]:
     for header, faults in AT_START.items():
         if header in names:
             starts |= faults
+    if not {"ppm", "1/s"} & {q.unit for q in entry.outputs}:
+        starts.pop("echo times in ms", None)  # only their ratio counts
     for argument in entry.inputs:
         if argument.optional:
             starts[f"{argument.name} ignored"] = f"{argument.name} = None"

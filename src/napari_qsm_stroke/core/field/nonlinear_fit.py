@@ -32,7 +32,7 @@ STEPS = 20
 SMALL = 1e-5
 
 
-@method(cite="10.1002/mrm.24272")
+@method(cite="10.1002/mrm.24272", memory=3.5)
 def nonlinear_fit(
     unwrapped_phase: UnwrappedPhase,
     magnitude: Magnitude,

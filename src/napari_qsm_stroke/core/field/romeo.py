@@ -46,7 +46,7 @@ CLEARLY = 2 / 3
 """Turns that a voxel must be off its own earlier echoes to be put right."""
 
 
-@method(cite="10.1002/mrm.28563", revision=3)
+@method(cite="10.1002/mrm.28563", revision=3, memory=5.5)
 def romeo(
     signal: Signal,
     brain: Brain,
