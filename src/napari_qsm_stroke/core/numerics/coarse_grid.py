@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.optimize
 
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
 from napari_qsm_stroke.core.numerics.fourier import Shape, fast_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from napari_qsm_stroke.core.quantities import FloatArray
 
@@ -101,9 +104,46 @@ def _interpolation(box: int, cells: int, factor: int) -> FloatArray:
     return np.clip(1 - away / factor, 0, None).astype(np.float32)
 
 
+def _taps(matrix: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
+    """Columns that count in each row, and their weights; rows with fewer are filled with zeros."""
+    most = int((matrix != 0).sum(axis=1).max())
+    columns = np.argsort(matrix == 0, axis=1, kind="stable")[:, :most]
+    return columns, np.take_along_axis(matrix, columns, axis=1)
+
+
 def _along_axes(matrices: list[FloatArray], volume: FloatArray) -> FloatArray:
-    x, y, z = matrices
-    result = volume @ z.T
-    result = y @ result
-    whole: FloatArray = (x @ result.reshape(result.shape[0], -1)).reshape(-1, *result.shape[1:])
-    return whole
+    x, y, z = (_taps(matrix) for matrix in matrices)
+    result = np.empty([len(matrix) for matrix in matrices], np.float32)
+    _gather(volume, *x, *y, *z, result)
+    return result
+
+
+@kernel(parallel=True)
+def _gather(
+    volume: FloatArray,
+    index_x: NDArray[np.int64],
+    weight_x: FloatArray,
+    index_y: NDArray[np.int64],
+    weight_y: FloatArray,
+    index_z: NDArray[np.int64],
+    weight_z: FloatArray,
+    result: FloatArray,
+) -> None:
+    """Weighted sums of voxels, the weights a product of three."""
+    nx, ny, nz = result.shape
+    for i in prange(nx):
+        line = np.empty(volume.shape[2], np.float32)
+        for j in range(ny):
+            line[:] = 0
+            for a in range(index_x.shape[1]):
+                for b in range(index_y.shape[1]):
+                    weight = weight_x[i, a] * weight_y[j, b]
+                    if weight != 0:
+                        p, q = index_x[i, a], index_y[j, b]
+                        for k in range(line.size):
+                            line[k] += weight * volume[p, q, k]
+            for k in range(nz):
+                total = np.float32(0)
+                for c in range(index_z.shape[1]):
+                    total += weight_z[k, c] * line[index_z[k, c]]
+                result[i, j, k] = total

@@ -93,27 +93,20 @@ def solve_spectrum(
 
 
 @routine
-def _clip(value: Any, limit: Any) -> Any:
-    return min(max(value, -limit), limit)
-
-
-@routine
-def _limit(edges: Any, axis: Any, limits: Any) -> Any:
-    return limits[(edges >> axis) & 1]
-
-
-@routine
-def _shrunk(value: Any, limit: Any) -> Any:
+def _shrunk(value: Any, edge: Any, axis: Any, low: Any, rise: Any) -> Any:
+    """Shrunken gradient less its dual; the limit of the dual without a look-up."""
+    limit = low + rise * np.float32((edge >> axis) & 1)
     return value - np.float32(2) * min(max(value, -limit), limit)
 
 
 @routine
-def _relaxed(value: Any, limit: Any, new: Any, more: Any) -> Any:
+def _relaxed(value: Any, edge: Any, axis: Any, low: Any, rise: Any, new: Any, more: Any) -> Any:
+    limit = low + rise * np.float32((edge >> axis) & 1)
     clipped = min(max(value, -limit), limit)
     return clipped + more * new + (np.float32(1) - more) * (value - clipped)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, fastmath=True)
 def step_duals(
     packed: NDArray[np.complex64],
     before: FloatArray,
@@ -134,38 +127,41 @@ def step_duals(
     """
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
+    low, rise, more = limits[0], limits[1] - limits[0], np.float32(relaxation)
     changes, sizes = np.zeros(nx), np.zeros(nx)
-    more = np.float32(relaxation)
     for i in prange(nx):
-        after_i = (i + 1) % nx
-        change, size = 0.0, 0.0
+        # rows of real parts, the first voxel again at their end: loops over them are vectors
+        here, ahead_x = np.empty(nz + 1, np.float32), np.empty(nz, np.float32)
+        ahead_y = np.empty(nz, np.float32)
         for j in range(ny):
-            after_j = (j + 1) % ny
+            here[:nz] = packed[i, j].real
+            here[nz] = here[0]
+            ahead_x[:] = packed[(i + 1) % nx, j].real
+            ahead_y[:] = packed[i, (j + 1) % ny].real
+            vx, vy, vz = gradient[0, i, j], gradient[1, i, j], gradient[2, i, j]
+            row, old = edges[i, j], before[i, j]
+            # one array written in each loop: with more, the compiler fears that they overlap
             for k in range(nz):
-                after_k = k + 1 if k + 1 < nz else 0
-                x = packed[i, j, k].real
-                gx = (packed[after_i, j, k].real - x) * hx
-                gy = (packed[i, after_j, k].real - x) * hy
-                gz = (packed[i, j, after_k].real - x) * hz
-                e = edges[i, j, k]
-                gradient[0, i, j, k] = _relaxed(
-                    gradient[0, i, j, k], _limit(e, 0, limits), gx, more
-                )
-                gradient[1, i, j, k] = _relaxed(
-                    gradient[1, i, j, k], _limit(e, 1, limits), gy, more
-                )
-                gradient[2, i, j, k] = _relaxed(
-                    gradient[2, i, j, k], _limit(e, 2, limits), gz, more
-                )
-                if e & INSIDE:
-                    change += (x - before[i, j, k]) ** 2
-                    size += x * x
-                before[i, j, k] = x
-        changes[i], sizes[i] = change, size
+                slope = (ahead_x[k] - here[k]) * hx
+                vx[k] = _relaxed(vx[k], row[k], 0, low, rise, slope, more)
+            for k in range(nz):
+                slope = (ahead_y[k] - here[k]) * hy
+                vy[k] = _relaxed(vy[k], row[k], 1, low, rise, slope, more)
+            for k in range(nz):
+                slope = (here[k + 1] - here[k]) * hz
+                vz[k] = _relaxed(vz[k], row[k], 2, low, rise, slope, more)
+            change, size = np.float32(0), np.float32(0)
+            for k in range(nz):
+                inside = np.float32(row[k] >> 3)
+                change += inside * (here[k] - old[k]) * (here[k] - old[k])
+                size += inside * here[k] * here[k]
+            old[:] = here[:nz]
+            changes[i] += change
+            sizes[i] += size
     return math.sqrt(changes.sum()), math.sqrt(sizes.sum())
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, fastmath=True)
 def descend(
     packed: NDArray[np.complex64],
     gradient: FloatArray,
@@ -188,36 +184,40 @@ def descend(
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
     a, b, c = np.float32(penalties[0]), np.float32(penalties[1]), np.float32(penalties[2])
-    two = np.float32(2)
-    more = np.float32(relaxation)
-    less = np.float32(1) - more
+    low, rise, more = limits[0], limits[1] - limits[0], np.float32(relaxation)
+    one, two, tiny = np.float32(1), np.float32(2), np.float32(1e-20)
     for i in prange(nx):
-        last_i = (i - 1) % nx
+        pull, shrunk = np.empty(nz, np.float32), np.empty(nz + 1, np.float32)
+        x, model = np.empty(nz, np.float32), np.empty(nz, np.float32)
         for j in range(ny):
-            last_j = (j - 1) % ny
+            row, row_x, row_y = edges[i, j], edges[(i - 1) % nx, j], edges[i, (j - 1) % ny]
+            vx, last_x = gradient[0, i, j], gradient[0, (i - 1) % nx, j]
+            vy, last_y = gradient[1, i, j], gradient[1, i, (j - 1) % ny]
+            vz = gradient[2, i, j]
             for k in range(nz):
-                last_k = k - 1 if k > 0 else nz - 1
-                e = edges[i, j, k]
-                px = _shrunk(gradient[0, i, j, k], _limit(e, 0, limits))
-                py = _shrunk(gradient[1, i, j, k], _limit(e, 1, limits))
-                pz = _shrunk(gradient[2, i, j, k], _limit(e, 2, limits))
-                qx = _shrunk(gradient[0, last_i, j, k], _limit(edges[last_i, j, k], 0, limits))
-                qy = _shrunk(gradient[1, i, last_j, k], _limit(edges[i, last_j, k], 1, limits))
-                qz = _shrunk(gradient[2, i, j, last_k], _limit(edges[i, j, last_k], 2, limits))
-                pull = a * ((qx - px) * hx + (qy - py) * hy + (qz - pz) * hz)
-                if c > 0 and e & INSIDE:
-                    pull += c * packed[i, j, k].real
-                elif c > 0:
-                    outside = packed[i, j, k].real + support[i, j, k]
-                    support[i, j, k] = outside
-                    pull -= c * outside
-                w, f, y = weight[i, j, k], field[i, j, k], more * packed[i, j, k].imag
-                if w > 0:
-                    y += dual[i, j, k] + less * (f + dual[i, j, k] * b / w)
-                    fitted = (w * f + b * y) / (w + b)
-                    dual[i, j, k] = y - fitted
-                else:
-                    y += less * dual[i, j, k]
-                    fitted = y
-                    dual[i, j, k] = y
-                packed[i, j, k] = complex(two * fitted - y, pull)
+                shrunk[k + 1] = _shrunk(vz[k], row[k], 2, low, rise)
+            shrunk[0] = shrunk[nz]
+            for k in range(nz):
+                px = _shrunk(vx[k], row[k], 0, low, rise)
+                py = _shrunk(vy[k], row[k], 1, low, rise)
+                qx = _shrunk(last_x[k], row_x[k], 0, low, rise)
+                qy = _shrunk(last_y[k], row_y[k], 1, low, rise)
+                qz = shrunk[k] - shrunk[k + 1]
+                pull[k] = a * ((qx - px) * hx + (qy - py) * hy + qz * hz)
+            if c > 0:
+                held = support[i, j]
+                x[:] = packed[i, j].real
+                for k in range(nz):
+                    inside = np.float32(row[k] >> 3)
+                    outside = (one - inside) * (x[k] + held[k])
+                    pull[k] += c * (inside * x[k] - outside)
+                    held[k] = inside * held[k] + outside
+            model[:] = packed[i, j].imag
+            pair, d, w, f = packed[i, j], dual[i, j], weight[i, j], field[i, j]
+            for k in range(nz):
+                known = w[k] > 0
+                last = f[k] + d[k] * b / max(w[k], tiny) if known else d[k]
+                y = more * model[k] + (one - more) * last + (d[k] if known else np.float32(0))
+                fitted = (w[k] * f[k] + b * y) / (w[k] + b)
+                d[k] = y - fitted if known else y
+                pair[k] = complex(two * fitted - y, pull[k])
