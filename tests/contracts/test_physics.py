@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from contract_suite import physics
 from contract_suite.calls import BACKGROUNDS, INVERSIONS, making, takes
-from contract_suite.scene import GRIDS
+from contract_suite.scene import USUAL_VOXELS
 
 from napari_qsm_stroke.core.method import METHODS, Method
 
@@ -36,7 +36,7 @@ def test_sources_outside_go_and_sources_inside_stay(name: str) -> None:
     physics.check_outside_sources(METHODS[name])
 
 
-@pytest.mark.parametrize("grid", list(GRIDS))
+@pytest.mark.parametrize("grid", USUAL_VOXELS)
 @pytest.mark.parametrize("name", BACKGROUNDS)
 def test_background_is_taken_and_local_field_kept(name: str, grid: str) -> None:
     physics.check_head_background(METHODS[name], grid)

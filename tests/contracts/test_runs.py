@@ -11,12 +11,12 @@ from contract_suite.checks import (
     check_repeatable,
     check_run,
 )
-from contract_suite.scene import GRIDS
+from contract_suite.scene import USUAL_VOXELS
 
 from napari_qsm_stroke.core.method import METHODS
 
 
-@pytest.mark.parametrize("grid", list(GRIDS))
+@pytest.mark.parametrize("grid", USUAL_VOXELS)
 @pytest.mark.parametrize("name", COMPUTED)
 def test_a_run_is_clean(name: str, grid: str) -> None:
     check_run(METHODS[name], grid)

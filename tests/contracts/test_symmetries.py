@@ -31,6 +31,11 @@ def test_axes_have_no_preference_on_an_even_grid(name: str) -> None:
     check_moved(METHODS[name], "swapped and mirrored", "even")
 
 
+@pytest.mark.parametrize("name", MOVABLE)
+def test_axes_have_no_preference_on_fine_voxels(name: str) -> None:
+    check_moved(METHODS[name], "mirrored", "fine")
+
+
 @pytest.mark.parametrize("name", [n for n in COMPUTED if masked(METHODS[n])])
 def test_outside_the_brain_nothing_is_looked_at(name: str) -> None:
     check_outside_is_not_looked_at(METHODS[name])

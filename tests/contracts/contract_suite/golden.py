@@ -2,8 +2,9 @@
 
 A result is projected on a few fixed patterns of random signs. Two results that differ by more than
 three times the tolerance, wherever and however, differ in one of the projections, but for one case
-in a thousand. The runs are: all defaults; one echo; the same echoes said to be twice as late; every
-number set to another value, without what is optional; and every other choice of a parameter.
+in a thousand. The runs are: all defaults, and those on fine voxels; one echo; the same echoes said
+to be twice as late; every number set to another value, without what is optional; and every other
+choice of a parameter.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ def numbers_of(entry: Method) -> Numbers:
             numbers[f"{run} {quantity.name}"] = fingerprint(array)
 
     note("default", plain(entry))
+    if "voxel_size" in {a.source.name for a in entry.headers}:
+        note("fine", plain(entry, "fine"))
     for run, values in _other_runs(entry).items():
         scene = head().first_echo() if run == "one echo" else head()
         changes = dict(values)

@@ -224,10 +224,13 @@ def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0) -> Scene:
 GRIDS: dict[str, tuple[Shape, Size, Size]] = {
     "odd": ((39, 43, 29), (1.5, 1.5, 2.2), (0.1, 0.35, 0.93)),
     "even": ((40, 44, 36), (1.6, 1.6, 1.6), (0.3, -0.2, 0.93)),
+    "fine": ((40, 43, 29), (0.7, 0.7, 0.9), (0.1, 0.35, 0.93)),
 }
+USUAL_VOXELS = ("odd", "even")
+"""On fine voxels the head is that of a mouse: it is for what works on coarser voxels first."""
 
 
 @lru_cache
 def head(grid: str = "odd") -> Scene:
-    """Return the head on one of the grids: odd, anisotropic and oblique, or even and oblique."""
+    """Return the head on one of the grids, oblique to B0: odd and anisotropic, even, or fine."""
     return build(*GRIDS[grid])
