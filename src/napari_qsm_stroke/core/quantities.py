@@ -47,10 +47,21 @@ UnwrappedPhase = Annotated[
 PhaseQuality = Annotated[FloatArray, Quantity("phase_quality", "", "map", "Phase quality")]
 TotalField = Annotated[FloatArray, Quantity("total_field", "ppm", "map", "Total field")]
 FieldNoise = Annotated[FloatArray, Quantity("field_noise", "ppm", "map", "Field noise")]
+PhaseOffset = Annotated[
+    FloatArray, Quantity("phase_offset", "rad", "map", "Phase offset at echo time zero")
+]
+FitResidual = Annotated[
+    FloatArray, Quantity("fit_residual", "rad", "map", "Residual of the field fit")
+]
 LocalField = Annotated[FloatArray, Quantity("local_field", "ppm", "map", "Local field")]
 Susceptibility = Annotated[FloatArray, Quantity("susceptibility", "ppm", "map", "Susceptibility")]
+SusceptibilityNoise = Annotated[
+    FloatArray, Quantity("susceptibility_noise", "ppm", "map", "Susceptibility noise")
+]
 R2Star = Annotated[FloatArray, Quantity("r2star", "1/s", "map", "R2*")]
 Swi = Annotated[FloatArray, Quantity("swi", "a.u.", "map", "SWI")]
+Tswi = Annotated[FloatArray, Quantity("tswi", "a.u.", "map", "True SWI")]
+SwiSlab = Annotated[FloatArray, Quantity("swi_slab", "a.u.", "map", "Minimum-intensity slabs")]
 # Masks
 Brain = Annotated[ByteArray, Quantity("brain", "", "mask", "Brain")]
 FieldMask = Annotated[ByteArray, Quantity("field_mask", "", "mask", "Valid local field")]

@@ -8,6 +8,7 @@ from typing import Annotated
 import numpy as np
 from annotated_types import Interval
 
+from napari_qsm_stroke.core.contrast.usual_echo import usual_echo
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.fourier import smooth_complex
 from napari_qsm_stroke.core.progress import Progress, silent
@@ -18,9 +19,6 @@ from napari_qsm_stroke.core.quantities import (
     Swi,
     VoxelSize,
 )
-
-USUAL_ECHO_TESLA = 0.020 * 3.0
-"""Echo time times field strength of a usual SWI: 20 ms at 3 T."""
 
 
 @method(cite="10.1002/mrm.20198", memory=3)
@@ -65,9 +63,7 @@ def swi(
     Haacke et al., Magn Reson Med 2004;52:612, doi:10.1002/mrm.20198.
     """
     progress(0.0, "SWI")
-    wanted = USUAL_ECHO_TESLA / field_strength
-    echo = min(range(len(echo_times)), key=lambda e: abs(echo_times[e] - wanted))
-    image = np.nan_to_num(signal[..., echo])
+    image = np.nan_to_num(signal[..., usual_echo(echo_times, field_strength)])
     smooth = smooth_complex(image, voxel_size, sigma)
     progress(0.7, "SWI")
     phase = np.angle(image * smooth.conj())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm_stroke.core.method import method
-from napari_qsm_stroke.core.numerics.compiled import kernel
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
 from napari_qsm_stroke.core.quantities import Brain, EchoTimes, Magnitude, R2Star
 from napari_qsm_stroke.errors import InputError
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1002/mrm.25137", memory=2)
+@method(cite="10.1002/mrm.25137", memory=0.5)
 def r2star_fit(magnitude: Magnitude, brain: Brain, *, echo_times: EchoTimes) -> R2Star:
-    """Fit a line to the logarithm of the magnitude, echoes weighted by squared magnitude.
+    """Weighted log-linear fit: a line to the log of the magnitude, weights squared magnitude.
 
     The weights are those of the noise: the logarithm of a weak echo is uncertain. Any spacing of
     echoes will do.
@@ -52,18 +52,23 @@ def r2star_fit(magnitude: Magnitude, brain: Brain, *, echo_times: EchoTimes) -> 
         raise InputError(
             "Echoes", "r2star_fit needs at least 2 echoes, found 1.", "Leave the step out."
         )
-    inside = np.ascontiguousarray(brain) != 0
-    rates = np.zeros(np.count_nonzero(inside), np.float32)
-    size = np.ascontiguousarray(magnitude[inside], np.float32)
-    _decay(size, np.asarray(echo_times, dtype=np.float64), rates)
-    r2star = np.zeros(inside.shape, np.float32)
-    r2star[inside] = rates
-    return r2star
+    rates = np.zeros(brain.shape, np.float32)
+    echoes = np.ascontiguousarray(magnitude, np.float32).reshape(-1, magnitude.shape[3])
+    inside = np.ascontiguousarray(brain).reshape(-1) != 0
+    _decay(echoes, inside, np.asarray(echo_times, dtype=np.float64), rates.reshape(-1))
+    return rates
 
 
-@kernel()
-def _decay(size: FloatArray, times: NDArray[np.float64], rates: FloatArray) -> None:
-    for v in range(size.shape[0]):
+@kernel(parallel=True)
+def _decay(
+    size: FloatArray,
+    inside: NDArray[np.bool_],
+    times: NDArray[np.float64],
+    rates: FloatArray,
+) -> None:
+    for v in prange(inside.size):
+        if not inside[v]:
+            continue
         weight, mean_t, mean_y = 0.0, 0.0, 0.0
         for e in range(times.size):
             m = float(size[v, e])
