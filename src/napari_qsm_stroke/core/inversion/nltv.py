@@ -11,8 +11,12 @@ from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
 from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.numerics.magnitude_edges import combined_magnitude, steps_that_cost
-from napari_qsm_stroke.core.numerics.phase_variation import descend_phase, raise_packed_duals
-from napari_qsm_stroke.core.numerics.total_variation import difference_power, solve_spectrum
+from napari_qsm_stroke.core.numerics.phase_variation import descend_phase
+from napari_qsm_stroke.core.numerics.total_variation import (
+    difference_power,
+    solve_spectrum,
+    step_duals,
+)
 from napari_qsm_stroke.core.numerics.weights import data_weight
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.physics.phase_scale import radians_per_ppm
@@ -121,7 +125,7 @@ def nltv(
         spectrum = forward_packed(packed)
         solve_spectrum(spectrum, dipole, *powers, penalties)
         packed = backward_packed(spectrum)
-        change, size = raise_packed_duals(packed, before, duals, edges, limits, step, RELAXATION)
+        change, size = step_duals(packed, before, duals, edges, limits, step, RELAXATION)
         if change <= tol * size:
             break
         data = (fitted, dual, field, weight)

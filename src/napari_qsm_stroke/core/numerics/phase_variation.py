@@ -1,4 +1,4 @@
-"""The image passes of total variation whose data is phase; ``solve_spectrum`` lies between them.
+"""The descent of total variation whose data is phase: what ``descend`` is to ``total_variation``.
 
 As in ``total_variation`` two real volumes travel through one complex transform, and ``v = grad x
 + s`` is all that is kept of shrunken gradient and dual. A relaxation above 1 takes each step
@@ -8,7 +8,6 @@ doi:10.1007/BF01581204) and saves iterations.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,74 +24,8 @@ Step = tuple[float, float, float]
 
 
 @routine
-def _raised(value: Any, limit: Any, slope: Any, more: Any) -> Any:
-    dual = min(max(value, -limit), limit)
-    return dual + more * slope + (np.float32(1) - more) * (value - dual)
-
-
-@routine
 def _turned(value: Any, limit: Any) -> Any:
     return value - np.float32(2) * min(max(value, -limit), limit)
-
-
-@kernel(parallel=True)
-def raise_packed_duals(
-    packed: NDArray[np.complex64],
-    before: FloatArray,
-    duals: FloatArray,
-    edges: ByteArray,
-    limits: FloatArray,
-    step: Step,
-    relaxation: float,
-) -> tuple[float, float]:
-    """Add the gradient of the real part to the clipped duals; keep the real part in ``before``.
-
-    Parameters
-    ----------
-    packed : ndarray of complex64, shape (X, Y, Z)
-        Susceptibility and its field.
-    before : ndarray of float32, shape (X, Y, Z)
-        The susceptibility of the last call.
-    duals : ndarray of float32, shape (3, X, Y, Z)
-        Clipped dual plus gradient along each axis.
-    edges : ndarray of uint8, shape (X, Y, Z)
-        Bits 1, 2, 4: the step to the next voxel along X, Y, Z costs. Bit 8: in the mask.
-    limits : ndarray of float32, shape (2,)
-        Of the duals of free and of costly steps.
-    step : tuple of float
-        Voxel size in mm.
-    relaxation : float
-        From 1 to below 2.
-
-    Returns
-    -------
-    change, size : float
-        Norms of the change since the last call and of the real part, in the mask.
-    """
-    nx, ny, nz = packed.shape
-    hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
-    more = np.float32(relaxation)
-    changes, sizes = np.zeros(nx), np.zeros(nx)
-    for i in prange(nx):
-        after_i = (i + 1) % nx
-        change, size = 0.0, 0.0
-        for j in range(ny):
-            after_j = (j + 1) % ny
-            for k in range(nz):
-                after_k = k + 1 if k + 1 < nz else 0
-                x, e = packed[i, j, k].real, edges[i, j, k]
-                gx = (packed[after_i, j, k].real - x) * hx
-                gy = (packed[i, after_j, k].real - x) * hy
-                gz = (packed[i, j, after_k].real - x) * hz
-                duals[0, i, j, k] = _raised(duals[0, i, j, k], limits[e & 1], gx, more)
-                duals[1, i, j, k] = _raised(duals[1, i, j, k], limits[(e >> 1) & 1], gy, more)
-                duals[2, i, j, k] = _raised(duals[2, i, j, k], limits[(e >> 2) & 1], gz, more)
-                if e & 8:
-                    change += (x - before[i, j, k]) ** 2
-                    size += x * x
-                before[i, j, k] = x
-        changes[i], sizes[i] = change, size
-    return math.sqrt(changes.sum()), math.sqrt(sizes.sum())
 
 
 @kernel(parallel=True)
