@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Interval
 
 from napari_qsm_stroke.core.contrast.usual_echo import usual_echo
 from napari_qsm_stroke.core.method import Unit, method
-from napari_qsm_stroke.core.numerics.fourier import smooth_complex
+from napari_qsm_stroke.core.numerics.angles import ONE, PI, ZERO, angle_of
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
+from napari_qsm_stroke.core.numerics.gaussian import gaussian
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import (
     EchoTimes,
@@ -20,8 +21,11 @@ from napari_qsm_stroke.core.quantities import (
     VoxelSize,
 )
 
+if TYPE_CHECKING:
+    from napari_qsm_stroke.core.quantities import FloatArray
 
-@method(cite="10.1002/mrm.20198", memory=3)
+
+@method(cite="10.1002/mrm.20198", revision=2, memory=1.4)
 def swi(
     signal: Signal,
     *,
@@ -63,11 +67,29 @@ def swi(
     Haacke et al., Magn Reson Med 2004;52:612, doi:10.1002/mrm.20198.
     """
     progress(0.0, "SWI")
-    image = np.nan_to_num(signal[..., usual_echo(echo_times, field_strength)])
-    smooth = smooth_complex(image, voxel_size, sigma)
-    progress(0.7, "SWI")
-    phase = np.angle(image * smooth.conj())
-    darkening = 1 - np.clip(phase, 0, None) / np.float32(math.pi)
-    weighted = np.abs(image) * darkening**power
+    image = np.nan_to_num(signal[..., usual_echo(echo_times, field_strength)], posinf=0, neginf=0)
+    real, imaginary = np.ascontiguousarray(image.real), np.ascontiguousarray(image.imag)
+    del image
+    width = [sigma / v for v in voxel_size]
+    smooth = gaussian(real, width)
+    progress(0.4, "SWI")
+    weighted = gaussian(imaginary, width)
+    progress(0.8, "SWI")
+    _darken(real.ravel(), imaginary.ravel(), smooth.ravel(), power, weighted.reshape(-1))
     progress(1.0, "SWI")
-    return np.asarray(weighted, dtype=np.float32)
+    return weighted
+
+
+@kernel(parallel=True)
+def _darken(
+    real: FloatArray, imaginary: FloatArray, smooth: FloatArray, power: int, result: FloatArray
+) -> None:
+    """Weighted magnitude, in the place of the imaginary part of the smoothed signal."""
+    for v in prange(result.size):
+        a, b, c, d = real[v], imaginary[v], smooth[v], result[v]
+        phase = angle_of(a * c + b * d, b * c - a * d)
+        once = ONE - max(phase, ZERO) / PI
+        weight = ONE
+        for _ in range(power):
+            weight *= once
+        result[v] = weight * np.sqrt(a * a + b * b)
