@@ -20,6 +20,8 @@ LEVEL_WORDS: dict[Level, str] = {"ok": "OK", "check": "CHECK", "stop": "NOT DONE
 LEVEL_COLOURS: dict[Level, str] = {"ok": "#2e7d32", "check": "#b26a00", "stop": "#b3261e"}
 MAIN_REGIONS = ("infarct_core", "ipsilateral_mca", "contralateral_mca")
 WHOLE_BRAIN_ML = (900.0, 2000.0)
+LARGE_OFFSET_RAD = 0.5
+ROUGH_OFFSET_RAD_PER_MM = 0.1
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def quality_strip(case: Case, measurements: Measurements) -> list[Light]:
     return [
         _side(measurements),
         _acquisition(case),
+        *_phase_offset(case),
         _coverage(case),
         _diffusion(case),
         _mask(case, "infarct", "Infarct mask"),
@@ -79,6 +82,27 @@ def _acquisition(case: Case) -> Light:
     if echoes == 1:
         return Light("Acquisition", "check", "One echo: phase offset and noise are less sure.")
     return Light("Acquisition", "ok", f"{echoes} echoes, complete.")
+
+
+def _phase_offset(case: Case) -> list[Light]:
+    """Say how large and how rough the phase at echo time zero is, where it was computed."""
+    offset, brain = case.maps.get("phase_offset"), case.maps.get("brain")
+    if offset is None or brain is None:
+        return []
+    inside = brain.data != 0
+    values = offset.data[inside]
+    size = 1.4826 * float(np.median(np.abs(values - np.median(values)))) if values.size else 0.0
+    steps = []
+    for axis, length in enumerate(brain.grid.voxel_size):
+        both = np.take(inside, range(1, inside.shape[axis]), axis) & np.take(
+            inside, range(inside.shape[axis] - 1), axis
+        )
+        steps.append(np.abs(np.diff(offset.data, axis=axis)[both]) / length)
+    rough = float(np.percentile(np.concatenate(steps), 95)) if values.size > 1 else 0.0
+    words = f"{size:.2f} rad across the brain, up to {rough:.2f} rad/mm."
+    if size > LARGE_OFFSET_RAD or rough > ROUGH_OFFSET_RAD_PER_MM:
+        return [Light("Phase offset of the coils", "check", f"{words} Large or rough.")]
+    return [Light("Phase offset of the coils", "ok", f"{words} Small and smooth.")]
 
 
 def _coverage(case: Case) -> Light:
