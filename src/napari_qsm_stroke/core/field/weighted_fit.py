@@ -23,7 +23,7 @@ from napari_qsm_stroke.core.quantities import (
 from napari_qsm_stroke.errors import InputError
 
 
-@method(cite=("10.1109/TMI.2009.2023787", "10.1002/mrm.26963"), revision=3, memory=3.5)
+@method(cite=("10.1109/TMI.2009.2023787", "10.1002/mrm.26963"), revision=4, memory=3.5)
 def weighted_fit(
     unwrapped_phase: UnwrappedPhase,
     magnitude: Magnitude,
@@ -32,7 +32,7 @@ def weighted_fit(
     echo_times: EchoTimes,
     field_strength: FieldStrength,
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
-    offset_smoothing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 3.0,
+    offset_smoothing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 1.5,
 ) -> tuple[TotalField, FieldNoise]:
     """Fit a line with intercept to the phase of each voxel, echoes weighted by squared magnitude.
 
