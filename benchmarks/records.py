@@ -81,8 +81,10 @@ def over_heads(rows: Iterable[Row]) -> list[Row]:
         labels = {k: first[k] for k in LABELS if k in first}
         measures = [k for k in first if k not in (*LABELS, "seed")]
         mean = {k: _mean([m.get(k) for m in members]) for k in measures}
-        points = {"points": [m["change_error"] for m in members]} if "change_error" in first else {}
-        means.append({**labels, "heads": len(members), **mean, **points})
+        if "change_error" in first:
+            points = [m["change_error"] for m in members]
+            mean |= {"change_worst": max(points, key=abs), "points": points}
+        means.append({**labels, "heads": len(members), **mean})
     return means
 
 

@@ -22,6 +22,7 @@ MAP_COLUMNS = (
     ("HFEN %", "hfen", ".1f"),
     ("XSIM", "xsim", ".2f"),
     ("Core change, points", "change_error", "+.1f"),
+    ("in the worst head", "change_worst", "+.1f"),
 )
 LOCAL_COLUMNS = (
     ("NRMSE %", "nrmse", ".1f"),

@@ -124,6 +124,7 @@ def test_means_are_over_the_heads(tmp_path: Path) -> None:
     rows = [row(v, s, inversion="tv") for s, v in enumerate((1.0, 4.0))]
     (mean,) = records.over_heads(rows)
     assert (mean["nrmse"], mean["heads"], mean["points"]) == (2.5, 2, [1.0, 4.0])
+    assert mean["change_worst"] == 4.0
     path = records.write("some", "command", {"seeds": [0, 1]}, [mean], tmp_path)
     found = json.loads(path.read_text())
     assert found["rows"][0]["nrmse"] == 2.5

@@ -123,6 +123,13 @@ def test_measure_from_a_finished_map(scan: Files, tmp_path: Path, capsys):
     assert rows_of(out / "sub-01" / "sub-01_measurements.tsv")["infarct_core"]["side"] == "right"
 
 
+@pytest.fixture
+def nothing_measured(monkeypatch):
+    """No inversion's bias is known, so that none is recommended."""
+    monkeypatch.setattr("napari_qsm_stroke.core.method.measured", dict)
+
+
+@pytest.mark.usefixtures("nothing_measured")
 def test_reconstruct_with_given_masks_writes_every_file(scan: Files, tmp_path: Path, capsys):
     out, recipe = tmp_path / "out", tmp_path / "quick.toml"
     recipe.write_text(RECIPE)
@@ -184,6 +191,7 @@ def test_exit_code_of_a_run(statuses, code, tmp_path: Path, monkeypatch, capsys)
     assert ("sub-2: failed (because)" in shown.err) == (statuses[1] == "failed")
 
 
+@pytest.mark.usefixtures("nothing_measured")
 def test_a_bad_participant_does_not_stop_the_others(scan: Files, tmp_path: Path, capsys):
     recipe = tmp_path / "quick.toml"
     recipe.write_text(RECIPE)

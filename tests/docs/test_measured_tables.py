@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?![\w])")
 MEASURES = {
     **dict.fromkeys(("nrmse", "detrended_nrmse", "hfen", "vein_slope", "vein_recovery"), 1.0),
-    **dict.fromkeys(("nuclei_slope", "xsim", "change", "change_error"), 2.0),
+    **dict.fromkeys(("nuclei_slope", "xsim", "change", "change_error", "change_worst"), 2.0),
 }
 WAY = {"field": "mcpc3ds + romeo", "background": "lbv", "inversion": "tv"}
 LIMITS = [

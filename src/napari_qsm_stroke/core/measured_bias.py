@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIMIT_POINTS = 3.0
-"""A method is recommended where its mean error is no larger."""
+"""A method is recommended where the error is no larger in any of the patients."""
 FILE = "measured_bias.json"
 
 
@@ -44,8 +44,8 @@ class Bias:
 
     @property
     def small(self) -> bool:
-        """Whether the mean is within the limit."""
-        return abs(self.mean) <= LIMIT_POINTS
+        """Whether it is within the limit in every patient."""
+        return all(abs(p) <= LIMIT_POINTS for p in self.points)
 
     def words(self) -> str:
         """The bias for people: mean and range."""
