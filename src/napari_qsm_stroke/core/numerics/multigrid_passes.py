@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 Spans = NDArray[np.int32]
-"""First voxel inside and first behind the last, of each line along the last axis."""
+"""Of each line along the last axis two parts that hold all voxels inside: their first voxels and
+the first behind each. The second part is empty unless there is a wide gap."""
 Factors = tuple[int, int, int]
 """Cells along each axis that make one of the next coarser grid: 1 or 2."""
 Weights = tuple[np.float32, np.float32]
@@ -43,13 +44,14 @@ def _start_plane(
     near = inverse * inverse * first * second
     wx, wy, wz = near * wx, near * wy, near * wz
     for j in range(1, ny - 1):
-        for k in range(spans[i, j, 0], spans[i, j, 1]):
-            u[i, j, k] = np.float32(inside[i, j, k]) * (
-                own * source[i, j, k]
-                + wx * (source[i - 1, j, k] + source[i + 1, j, k])
-                + wy * (source[i, j - 1, k] + source[i, j + 1, k])
-                + wz * (source[i, j, k - 1] + source[i, j, k + 1])
-            )
+        for part in range(0, 4, 2):
+            for k in range(spans[i, j, part], spans[i, j, part + 1]):
+                u[i, j, k] = np.float32(inside[i, j, k]) * (
+                    own * source[i, j, k]
+                    + wx * (source[i - 1, j, k] + source[i + 1, j, k])
+                    + wy * (source[i, j - 1, k] + source[i, j + 1, k])
+                    + wz * (source[i, j, k - 1] + source[i, j, k + 1])
+                )
 
 
 @kernel(parallel=True)
@@ -81,18 +83,19 @@ def _relax_plane(
     """One Jacobi step from u into ``out``."""
     ny = u.shape[1]
     wx, wy, wz = couplings[0], couplings[1], couplings[2]
-    part = weight / (np.float32(2) * (wx + wy + wz) + couplings[3])
-    wx, wy, wz = part * wx, part * wy, part * wz
+    scale = weight / (np.float32(2) * (wx + wy + wz) + couplings[3])
+    wx, wy, wz = scale * wx, scale * wy, scale * wz
     keep = np.float32(1) - weight
     for j in range(1, ny - 1):
-        for k in range(spans[i, j, 0], spans[i, j, 1]):
-            out[i, j, k] = np.float32(inside[i, j, k]) * (
-                keep * u[i, j, k]
-                + part * source[i, j, k]
-                + wx * (u[i - 1, j, k] + u[i + 1, j, k])
-                + wy * (u[i, j - 1, k] + u[i, j + 1, k])
-                + wz * (u[i, j, k - 1] + u[i, j, k + 1])
-            )
+        for part in range(0, 4, 2):
+            for k in range(spans[i, j, part], spans[i, j, part + 1]):
+                out[i, j, k] = np.float32(inside[i, j, k]) * (
+                    keep * u[i, j, k]
+                    + scale * source[i, j, k]
+                    + wx * (u[i - 1, j, k] + u[i + 1, j, k])
+                    + wy * (u[i, j - 1, k] + u[i, j + 1, k])
+                    + wz * (u[i, j, k - 1] + u[i, j, k + 1])
+                )
 
 
 @kernel(parallel=True)
@@ -134,14 +137,15 @@ def _restrict_plane(
         line[:] = 0
         for a in range(fx * (i - 1) + 1, min(fx * i + 1, mx - 1)):
             for b in range(fy * (j - 1) + 1, min(fy * j + 1, my - 1)):
-                for c in range(spans[a, b, 0], spans[a, b, 1]):
-                    line[c] += np.float32(inside[a, b, c]) * (
-                        source[a, b, c]
-                        - centre * u[a, b, c]
-                        + wx * (u[a - 1, b, c] + u[a + 1, b, c])
-                        + wy * (u[a, b - 1, c] + u[a, b + 1, c])
-                        + wz * (u[a, b, c - 1] + u[a, b, c + 1])
-                    )
+                for part in range(0, 4, 2):
+                    for c in range(spans[a, b, part], spans[a, b, part + 1]):
+                        line[c] += np.float32(inside[a, b, c]) * (
+                            source[a, b, c]
+                            - centre * u[a, b, c]
+                            + wx * (u[a - 1, b, c] + u[a + 1, b, c])
+                            + wy * (u[a, b - 1, c] + u[a, b + 1, c])
+                            + wz * (u[a, b, c - 1] + u[a, b, c + 1])
+                        )
         for k in range(1, nz - 1):
             total = line[fz * (k - 1) + 1]
             if fz == 2:
@@ -185,13 +189,17 @@ def _prolong_plane(
                 near * coarse[other_a, b, c] + far * coarse[other_a, other_b, c]
             )
         if fz == 1:
-            for k in range(spans[i, j, 0], spans[i, j, 1]):
-                u[i, j, k] += np.float32(inside[i, j, k]) * line[k]
+            for part in range(0, 4, 2):
+                for k in range(spans[i, j, part], spans[i, j, part + 1]):
+                    u[i, j, k] += np.float32(inside[i, j, k]) * line[k]
         else:
-            for k in range(spans[i, j, 0], spans[i, j, 1]):
-                c = (k + 1) // 2
-                other_c = c - 1 if k % 2 == 1 else c + 1
-                u[i, j, k] += np.float32(inside[i, j, k]) * (near * line[c] + far * line[other_c])
+            for part in range(0, 4, 2):
+                for k in range(spans[i, j, part], spans[i, j, part + 1]):
+                    c = (k + 1) // 2
+                    other_c = c - 1 if k % 2 == 1 else c + 1
+                    u[i, j, k] += np.float32(inside[i, j, k]) * (
+                        near * line[c] + far * line[other_c]
+                    )
 
 
 @kernel(parallel=True)
