@@ -80,7 +80,7 @@ def over_heads(rows: Iterable[Row]) -> list[Row]:
         first = members[0]
         labels = {k: first[k] for k in LABELS if k in first}
         measures = [k for k in first if k not in (*LABELS, "seed")]
-        mean = {k: _mean([m.get(k) for m in members]) for k in measures}
+        mean: Row = {k: _mean([m.get(k) for m in members]) for k in measures}
         if "change_error" in first:
             points = [m["change_error"] for m in members]
             mean |= {"change_worst": max(points, key=abs), "points": points}
