@@ -2,7 +2,8 @@
 
     python tests/contracts/refresh_golden.py [NAME ...]
 
-Refused for a method whose numbers changed while its revision did not.
+Refused for a method whose numbers changed while its revision did not. Where it is the head of the
+contracts that changed, remove the files in ``golden`` first.
 """
 
 from __future__ import annotations

@@ -191,6 +191,7 @@ def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0) -> Scene:
     magnitude = (600 * brain + 500 * head)[..., None] * np.exp(-decay * np.array(TIMES)) + 2.0
     clean = 0.4 + RADIANS * total[..., None] * np.array(TIMES)
     grain = 0.01 * noise(clean.shape, 91)
+    noisy = (x - 0.3) ** 2 + (y - 0.35) ** 2 + (z + 0.1) ** 2 < 0.2**2
     infarct = brain & ((x + 0.35) ** 2 + y**2 + z**2 < 0.25**2)
     maps = {
         "magnitude": magnitude,
@@ -199,7 +200,7 @@ def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0) -> Scene:
         "unwrapped_phase": (clean + grain) * brain[..., None],
         "phase_quality": 0.9 * brain - 0.3 * (brain & (radius > 0.66) & (z < -0.4)),
         "total_field": total * brain,
-        "field_noise": (1e-3 + 1e-4 * np.abs(texture)) * brain,
+        "field_noise": (1e-3 + 1e-4 * np.abs(texture)) * np.where(noisy, 6, 1) * brain,
         "local_field": local * brain,
         "susceptibility": chi,
         "r2star": decay[..., 0] * brain,
