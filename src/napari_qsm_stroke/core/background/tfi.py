@@ -64,7 +64,7 @@ EDGE_TOL, EDGE_ITERATIONS = 1e-3, 50
 STAGE = "Background"
 
 
-@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=2, memory=32)
+@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=3, memory=32)
 def tfi(
     total_field: TotalField,
     brain: Brain,
@@ -114,7 +114,8 @@ def tfi(
     Returns
     -------
     local_field : ndarray of float32, shape (X, Y, Z)
-        Total field less that of the outside sources, in ppm; zero outside the brain.
+        Total field less that of the outside sources, in ppm; zero outside the brain. Where the
+        noise is unusually high, the field of the fitted susceptibility takes its place.
     field_mask : ndarray of uint8, shape (X, Y, Z)
         The whole brain: nothing is eroded.
 
@@ -137,21 +138,27 @@ def tfi(
     inside = frame.cut(brain) != 0
     weight = data_weight(inside, None if field_noise is None else frame.cut(field_noise, brain))
     total = frame.cut(total_field, brain)
-    total[inside] -= np.median(total[inside])
+    # first all that is harmonic goes, the near field of air sinuses with it, which no coarse source
+    # could explain; of the local field it takes a harmonic part along, which the fit gives back
+    total -= _continued(total, inside, voxel_size, part(progress, 0, 0.1))
 
     x, y, z = (f * float(d) for f, d in zip(factors, voxel_size, strict=True))
     scene = _coarse(grid, total, inside, weight)
     chi, background = _fit(
-        *scene, (x, y, z), b0_dir, regularisation, max_iter, tol, part(progress, 0, 0.8)
+        *scene, (x, y, z), b0_dir, regularisation, max_iter, tol, part(progress, 0.1, 0.8)
     )
     dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
-    model = forward(np.where(inside, grid.up(chi), np.float32(0)))
-    model *= dipole
-    rest = total - backward(model, frame.shape)
+    spectrum = forward(np.where(inside, grid.up(chi), np.float32(0)))
+    spectrum *= dipole
+    model = backward(spectrum, frame.shape)
     # at the edge, what is not known is what the coarse sources say
-    rest *= weight
-    rest += (1 - weight) * grid.up(background)
+    rest = weight * (total - model)
+    rest += (np.float32(1) - weight) * grid.up(background)
     total -= _continued(rest, inside, voxel_size, part(progress, 0.8, 1))
+    # and the less the field is known, the more the model stands for it
+    total -= model
+    total *= weight
+    total += model
     progress(1.0, STAGE)
     total *= inside
     return frame.paste(total), frame.paste(inside.astype(np.uint8))
