@@ -129,10 +129,8 @@ class Poisson:
                 break
             better = self.cycle(residual)
             # the residual has changed by -length * image since the last direction
-            share = -length * float(np.vdot(better, image)) / power
-            direction *= np.float32(share)
-            direction += better
-            power = float(np.vdot(direction, residual))
+            share = -length * _overlap(better, image, finest.spans) / power
+            power = _turn(direction, better, residual, finest.spans, np.float32(share))
             curvature = _apply(direction, finest.inside, finest.spans, finest.couplings, image)
             length = power / curvature
             left = _advance(solution, residual, direction, image, finest.spans, np.float32(length))
@@ -281,3 +279,41 @@ def _advance(
             plane += float(row)
         total[i] = plane
     return math.sqrt(total.sum())
+
+
+@kernel(parallel=True, fastmath=True)
+def _overlap(a: FloatArray, b: FloatArray, spans: Spans) -> float:
+    """Inner product of two volumes."""
+    nx, ny = a.shape[:2]
+    total = np.zeros(nx)
+    for i in prange(nx):
+        plane = 0.0
+        for j in range(ny):
+            row = np.float32(0)
+            for part in range(0, 4, 2):
+                for k in range(spans[i, j, part], spans[i, j, part + 1]):
+                    row += a[i, j, k] * b[i, j, k]
+            plane += float(row)
+        total[i] = plane
+    return float(total.sum())
+
+
+@kernel(parallel=True, fastmath=True)
+def _turn(
+    direction: FloatArray, better: FloatArray, residual: FloatArray, spans: Spans, share: Any
+) -> float:
+    """Keep a share of the direction, add the better one; return its product with the residual."""
+    nx, ny = direction.shape[:2]
+    total = np.zeros(nx)
+    for i in prange(nx):
+        plane = 0.0
+        for j in range(ny):
+            row = np.float32(0)
+            for part in range(0, 4, 2):
+                for k in range(spans[i, j, part], spans[i, j, part + 1]):
+                    turned = share * direction[i, j, k] + better[i, j, k]
+                    direction[i, j, k] = turned
+                    row += turned * residual[i, j, k]
+            plane += float(row)
+        total[i] = plane
+    return float(total.sum())
