@@ -152,8 +152,9 @@ def tfi(
     spectrum *= dipole
     model = backward(spectrum, frame.shape)
     # at the edge, what is not known is what the coarse sources say
-    rest: FloatArray = weight * (total - model)
-    rest += (np.float32(1) - weight) * grid.up(background)
+    rest = total - model
+    rest *= weight
+    rest += (1 - weight) * grid.up(background)
     total -= _continued(rest, inside, voxel_size, part(progress, 0.8, 1))
     # and the less the field is known, the more the model stands for it
     total -= model
