@@ -15,7 +15,7 @@ from napari_qsm_stroke.core.progress import silent
 from napari_qsm_stroke.errors import InputError
 
 SPREAD = 2e-3
-SMALL = (36, 38, 34)
+SMALL = (32, 34, 30)
 
 
 def noisy(scene: Any, seed: int = 401) -> np.ndarray:
@@ -29,7 +29,7 @@ def test_ball_is_recovered(b0: Any, ball: Callable[..., Any]) -> None:
     chi = hd_qsm(noisy(scene), scene.mask, b0_dir=b0)
     assert chi.dtype == np.float32
     found = chi[scene.core].mean() - chi[scene.around].mean()
-    assert found == pytest.approx(0.2, rel=0.08)
+    assert found == pytest.approx(0.2, rel=0.12)
     assert (chi[scene.mask == 0] == 0).all()
 
 
@@ -52,7 +52,7 @@ def test_without_noise_it_is_total_variation(ball: Callable[..., Any]) -> None:
     """Nothing misses by more than its noise: both then minimise the same."""
     scene = ball(SMALL, radius=5.0)
     noise = np.full(scene.mask.shape, 1.0, np.float32)
-    fine = {"tol": 1e-3, "max_iter": 150}
+    fine = {"tol": 1e-3, "max_iter": 60}
     chi = hd_qsm(scene.field, scene.mask, noise, first_iter=1, **fine)
     expected = tv(scene.field, scene.mask, noise, **fine)
     gap = (chi - expected)[scene.mask != 0]
@@ -69,15 +69,15 @@ def test_noise_that_is_not_given_is_estimated(ball: Callable[..., Any]) -> None:
 
 def test_absolute_misfit_is_minimised(ball: Callable[..., Any]) -> None:
     """At the end no voxel's misfit may pull harder than the absolute misfit does."""
-    scene = ball((24, 26, 22), radius=4.0)
+    scene = ball((18, 20, 17), radius=3.0)
     noise = np.full(scene.mask.shape, SPREAD, np.float32)
     fit = VariationFit(noisy(scene), scene.mask, noise, (1.0, 1.0, 1.0), (0.0, 0.0, 1.0))
-    fit.run(1e-4, 500, 1e-7, silent, "", absolute=SPREAD)
+    fit.run(1e-4, 200, 1e-7, silent, "", absolute=SPREAD)
     pull = FIELD_PENALTY * fit._dual[fit.inside]
-    assert np.abs(pull).max() == pytest.approx(SPREAD, rel=0.02)
+    assert np.abs(pull).max() == pytest.approx(SPREAD, rel=0.03)
     missed = np.abs(fit.model - fit.field)[fit.inside] > 0.5 * SPREAD
     misfit = (fit.model - fit.field)[fit.inside][missed]
-    np.testing.assert_allclose(pull[missed], SPREAD * np.sign(misfit), rtol=0.05)
+    np.testing.assert_allclose(pull[missed], SPREAD * np.sign(misfit), rtol=0.1)
 
 
 def test_weight_is_found_where_it_was_far_off(ball: Callable[..., Any]) -> None:
@@ -91,9 +91,9 @@ def test_weight_is_found_where_it_was_far_off(ball: Callable[..., Any]) -> None:
         gap = (chi - truth)[seen]
         return float(gap.std())
 
-    rough = error(hd_qsm(field, scene.mask, noise, regularisation=5e-6))
+    rough = error(tv(field, scene.mask, noise, regularisation=5e-6))
     found = error(hd_qsm(field, scene.mask, noise, regularisation=5e-6, choose="noise"))
-    assert found < 0.6 * rough
+    assert found < 0.3 * rough
 
 
 def test_discrepancy_is_that_of_the_noise(ball: Callable[..., Any]) -> None:

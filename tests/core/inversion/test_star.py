@@ -14,7 +14,7 @@ from napari_qsm_stroke.core.inversion.tv import tv
 from napari_qsm_stroke.errors import InputError
 
 Size = tuple[float, float, float]
-SMALL = (36, 38, 34)
+SMALL = (30, 32, 28)
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_strong_sources_keep_more_of_their_value(ball: Callable[..., Any]) -> No
 
 
 def test_without_strong_sources_it_is_total_variation(ball: Callable[..., Any]) -> None:
-    scene = ball(SMALL, chi=0.05, radius=5.0)
-    fine = {"tol": 1e-3, "max_iter": 300}
+    scene = ball(SMALL, chi=0.05, radius=4.0)
+    fine = {"tol": 1e-3, "max_iter": 40}
     np.testing.assert_allclose(
         star(scene.field, scene.mask, strong=10.0, **fine),
         tv(scene.field, scene.mask, **fine),

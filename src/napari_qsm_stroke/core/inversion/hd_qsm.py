@@ -20,10 +20,12 @@ from napari_qsm_stroke.core.quantities import (
     VoxelSize,
 )
 
-CONSISTENT = 4.0
+CONSISTENT = 8.0
+FINEST = 0.05
+"""In mm: larger sources keep their contrast under an absolute misfit."""
 
 
-@method(cite="10.1002/mrm.29218", memory=14.5)
+@method(cite="10.1002/mrm.29218", memory=14.5, revision=2)
 def hd_qsm(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -35,17 +37,16 @@ def hd_qsm(
     choose: Choose = "fixed",
     first_iter: Annotated[int, Interval(ge=1, le=1000)] = 20,
     max_iter: Annotated[int, Interval(ge=1, le=10000)] = 100,
-    tol: Annotated[float, Interval(gt=0, lt=1)] = 5e-3,
+    tol: Annotated[float, Interval(gt=0, lt=1)] = 1e-2,
     progress: Progress = silent,
 ) -> Susceptibility:
     """Fit the field by absolute misfit first, then by squares without what did not fit.
 
     Squares let a few voxels of wrong phase pull on all others; an absolute misfit lets them be. A
     few iterations with it show which voxels no susceptibility explains: those that miss by more
-    than four times their noise. The fit by squares goes on from there and gives these voxels
-    less weight. Source for both data terms is Lambert et al.; that the second one keeps in mind
-    what the first one found is added here, for the end of a convex fit does not depend on where
-    it began.
+    than eight times their noise, or eight times the spread of all misfits. The fit by squares
+    goes on from there and gives them less weight. Both data terms are those of Lambert et al.;
+    the weights are added, for the end of a convex fit does not depend on where it began.
 
     Parameters
     ----------
@@ -83,17 +84,15 @@ def hd_qsm(
     Lambert et al., Magn Reson Med 2022;88:962, doi:10.1002/mrm.29218.
     """
     fit = VariationFit(local_field, field_mask, field_noise, voxel_size, b0_dir)
-    noise = float(np.median(fit.noise[fit.inside]))
-    if noise > 0:
-        fit.run(
-            regularisation,
-            first_iter,
-            tol,
-            part(progress, 0, 0.3),
-            "Absolute misfit",
-            absolute=noise,
-        )
-        fit.trust(CONSISTENT)
+    fit.run(
+        regularisation,
+        first_iter,
+        tol,
+        part(progress, 0, 0.3),
+        "Absolute misfit",
+        absolute=regularisation / FINEST,
+    )
+    fit.trust(CONSISTENT)
     weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0.3, 0.6))
     chi = fit.run(weight, max_iter, tol, part(progress, 0.6, 1), "Squared misfit")
     progress(1.0, "Squared misfit")

@@ -20,11 +20,11 @@ from napari_qsm_stroke.core.quantities import (
     VoxelSize,
 )
 
-ROUGH = 4.0
+ROUGH = 2.0
 """Strong sources need not be found as exactly: what is missing is found in the second fit."""
 
 
-@method(cite="10.1002/nbm.3383", memory=16.5)
+@method(cite="10.1002/nbm.3383", memory=16.5, revision=2)
 def star(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -37,7 +37,7 @@ def star(
     regularisation: Annotated[float, Interval(gt=0, le=1)] = 1e-4,
     choose: Choose = "fixed",
     max_iter: Annotated[int, Interval(ge=1, le=10000)] = 100,
-    tol: Annotated[float, Interval(gt=0, lt=1)] = 5e-3,
+    tol: Annotated[float, Interval(gt=0, lt=1)] = 1e-2,
     progress: Progress = silent,
 ) -> Susceptibility:
     """Fit the strong sources with a large weight of variation, then what is left with a small one.

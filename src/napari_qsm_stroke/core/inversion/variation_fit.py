@@ -15,7 +15,13 @@ from napari_qsm_stroke.core.numerics.fourier import (
     forward_packed,
 )
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
-from napari_qsm_stroke.core.numerics.regularisation import Choose, by_l_curve, by_noise, noise_map
+from napari_qsm_stroke.core.numerics.regularisation import (
+    MAD_TO_SD,
+    Choose,
+    by_l_curve,
+    by_noise,
+    noise_map,
+)
 from napari_qsm_stroke.core.numerics.total_variation import (
     costly_edges,
     descend,
@@ -99,9 +105,14 @@ class VariationFit:
         return backward(forward(chi) * self._dipole, self.frame.shape)
 
     def trust(self, factor: float) -> None:
-        """Let voxels whose misfit exceeds ``factor`` times their noise count less from now on."""
+        """Let voxels whose misfit is unusual count less from now on.
+
+        Unusual is more than ``factor`` times the noise, or times the spread of all misfits where
+        that is larger: the model has errors of its own.
+        """
         misfit = np.abs(self.model - self.field)
-        limit = np.float32(factor) * self.noise
+        spread = MAD_TO_SD * np.median(misfit[self.inside])
+        limit = np.float32(factor) * np.maximum(self.noise, spread)
         doubtful = self.inside & (misfit > limit)
         self.weight[doubtful] *= (limit[doubtful] / misfit[doubtful]) ** 2
 
@@ -214,6 +225,8 @@ class VariationFit:
             nonlocal calls
             progress(calls / MOST_FITS, "Choosing the regularisation")
             calls += 1
+            # going on from another weight's solution stops early, and not where that weight ends
+            self.restart(self.field)
             return self.attempt(weight, max_iter, max(tol, CHOOSING_TOL))
 
         if how == "fixed" or not self.field.any():

@@ -1,7 +1,7 @@
 """Choosing the weight of a regularisation from the data: L-curve and discrepancy principle.
 
-A method hands in a ``Fit``: it solves for one weight, from the solution before where it can, and
-says how far the solution is from the data and how large its penalty is.
+A method hands in a ``Fit``: it solves for one weight, and says how far the solution is from the
+data and how large its penalty is.
 """
 
 from __future__ import annotations
