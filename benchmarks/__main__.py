@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import accuracy, chains, limits, patients, records, speed
+from benchmarks import accuracy, chains, limits, masks, patients, records, speed
 from benchmarks.cache import Cache, default_folder
 from benchmarks.heads import SUPERSAMPLING, TEST_SEEDS
 
@@ -91,7 +91,18 @@ def parser() -> argparse.ArgumentParser:
     )
     three.set_defaults(work=run_patients)
 
-    every = commands.add_parser("all", parents=[shared], help="the three of them, in full")
+    four = commands.add_parser(
+        "masks",
+        parents=[shared, heads],
+        help="masks of whole patients, and what they do to the number",
+    )
+    four.add_argument("--modes", nargs="+", default=list(masks.MODES), choices=masks.MODES)
+    four.add_argument(
+        "--effects", type=float, nargs="+", default=list(masks.EFFECTS), metavar="RATIO"
+    )
+    four.set_defaults(work=run_masks)
+
+    every = commands.add_parser("all", parents=[shared], help="all of them, in full")
     every.set_defaults(work=run_all)
     return top
 
@@ -99,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
 def run_all(options: argparse.Namespace, command: str, cache: Cache) -> list[Verdict]:
     """Everything with its defaults."""
     verdicts = []
-    for name in ("accuracy", "patients", "speed"):
+    for name in ("accuracy", "patients", "masks", "speed"):
         part = parser().parse_args([name])
         part.write = options.write
         verdicts += part.work(part, command, cache)
@@ -156,6 +167,18 @@ def run_patients(options: argparse.Namespace, command: str, cache: Cache) -> lis
     if options.write:
         print(records.write("patients", command, {"supersampling": SUPERSAMPLING}, rows))
     return []
+
+
+def run_masks(options: argparse.Namespace, command: str, cache: Cache) -> list[Verdict]:
+    """Masks of whole patients."""
+    examined = masks.patients(options.modes, options.seeds, options.effects)
+    rows = masks.rows(examined, cache, teller())
+    verdicts = limits.of_masks(rows)
+    if options.write:
+        facts = {"supersampling": SUPERSAMPLING, "limits": [asdict(v) for v in verdicts]}
+        facts["patients"] = rows
+        print(records.write("masks", command, facts, masks.over_patients(rows)))
+    return verdicts
 
 
 def teller() -> Callable[[Row], None]:

@@ -71,6 +71,20 @@ ACCURACY = (
 )
 """Of the mean over the test heads, for the methods of the recipe for several echoes."""
 
+MASKS = (
+    Limit("multi-echo", "veins", "dice", least=0.75),
+    Limit("multi-echo", "veins", "centre_line_dice", least=0.85),
+    Limit("single-echo", "veins", "dice", least=0.65),
+    Limit("single-echo", "veins", "centre_line_dice", least=0.75),
+    *(
+        Limit(mode, "veins", "detection_difference", -10, 10)
+        for mode in ("multi-echo", "single-echo")
+    ),
+)
+"""Of the mean over the patients of a mode."""
+MEAN_ERROR, WORST_ERROR = 3.0, 10.0
+"""Of the change in percentage points, over the patients of one mode and effect, and of each."""
+
 Row = dict[str, Any]
 
 
@@ -127,6 +141,29 @@ def of_accuracy(rows: Iterable[Row], usual: Mapping[str, str]) -> list[Verdict]:
         values = [row[limit.measure] for row in chosen if row.get(limit.measure) is not None]
         mean = {limit.measure: sum(values) / len(values)} if values else None
         found.append(_verdict(limit, f"{limit.kind}: {limit.measure}", mean))
+    return found
+
+
+def of_masks(rows: Iterable[Row]) -> list[Verdict]:
+    """Veins of each mode against their limits, and the change of each mode and effect."""
+    rows = list(rows)
+    found = []
+    for limit in MASKS:
+        values = [row[limit.measure] for row in rows if row["mode"] == limit.kind]
+        mean = {limit.measure: sum(values) / len(values)} if values else None
+        found.append(_verdict(limit, f"{limit.kind}: {limit.measure}", mean))
+    groups: dict[tuple[str, float, bool], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["mode"], row["core_ratio"], row["haemorrhage"]), []).append(row)
+    for (mode, ratio, bled), members in groups.items():
+        what = f"{mode}, ratio {ratio:g}{', bled' if bled else ''}"
+        for name in ("ipsilateral", "contralateral"):
+            errors = [m[f"error_{name}"] for m in members if m[f"error_{name}"] is not None]
+            if errors:
+                mean = {"mean": sum(errors) / len(errors), "worst": max(errors, key=abs)}
+                for measure, most in (("mean", MEAN_ERROR), ("worst", WORST_ERROR)):
+                    limit = Limit(mode, name, measure, -most, most)
+                    found.append(_verdict(limit, f"{what}: {name} change, {measure} error", mean))
     return found
 
 

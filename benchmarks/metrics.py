@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
+from skimage.morphology import skeletonize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,6 +167,35 @@ def turns(unwrapped: Array, expected: Array, region: Bools) -> float:
         kept = np.abs(rest) < np.pi
         rest = error - design @ np.linalg.lstsq(design[kept], error[kept], rcond=None)[0]
     return float(100 * np.mean(np.abs(rest) > np.pi))
+
+
+def dice(found: Bools, truth: Bools) -> float:
+    """Twice what two masks share over the sum of both."""
+    return float(2 * (found & truth).sum() / max(found.sum() + truth.sum(), 1))
+
+
+def centre_line(mask: Bools) -> Bools:
+    """Thin a mask of tubes to lines of one voxel."""
+    line: Bools = np.asarray(skeletonize(mask)) != 0
+    return line
+
+
+def centre_line_dice(found: Bools, truth: Bools, truth_line: Bools) -> float:
+    """Harmonic mean of how much of each mask's centre line lies within the other mask.
+
+    Shit et al., CVPR 2021:16560, doi:10.1109/CVPR46437.2021.01629.
+
+    Parameters
+    ----------
+    found, truth : ndarray of bool
+        Masks of tubes.
+    truth_line : ndarray of bool
+        ``centre_line`` of the truth.
+    """
+    line = centre_line(found)
+    precision = truth[line].mean() if line.any() else 0.0
+    sensitivity = found[truth_line].mean() if truth_line.any() else 0.0
+    return float(2 * precision * sensitivity / max(precision + sensitivity, 1e-9))
 
 
 def _centred(values: Array, region: Bools) -> NDArray[np.float64]:

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 Row = dict[str, Any]
-FILES = ("accuracy", "patients", "speed")
+FILES = ("accuracy", "patients", "masks", "speed")
 NOTHING = "n/a"
+WHERE = ("core", "ipsilateral", "contralateral")
 MAP_COLUMNS = (
     ("NRMSE %", "nrmse", ".1f"),
     ("Detrended %", "detrended_nrmse", ".1f"),
@@ -50,6 +51,10 @@ def fragments(records: dict[str, Record]) -> dict[str, str]:
         "accuracy-limits": ("accuracy", limits_table),
         "patients-how": ("patients", how),
         "patients": ("patients", patients_table),
+        "masks-how": ("masks", how),
+        "masks-veins": ("masks", veins_table),
+        "masks-change": ("masks", veins_change_table),
+        "masks-limits": ("masks", limits_table),
         "speed-how": ("speed", how),
         "speed-methods": ("speed", speed_table),
         "speed-recipes": ("speed", recipes_table),
@@ -169,6 +174,40 @@ def patients_table(record: Record) -> str:
         ("Truth in the veins, %", "blood_percent", "+.1f"),
     )
     return _table(["Patient", "Echoes", "Voxel, mm", "Side"], columns, rows)
+
+
+def veins_table(record: Record) -> str:
+    """Vein masks against the truth."""
+    columns = (
+        ("Patients", "patients", ".0f"),
+        ("Dice", "dice", ".3f"),
+        ("Centre-line Dice", "centre_line_dice", ".3f"),
+        ("Precision", "precision", ".2f"),
+        *((f"Voxels found, {w}", f"voxels_{w}", ".2f") for w in WHERE),
+        *((f"Centre lines found, {w}", f"lines_{w}", ".2f") for w in WHERE),
+    )
+    return _table(["Seen as"], columns, [([_patients(r)], r) for r in record["rows"]])
+
+
+def veins_change_table(record: Record) -> str:
+    """Change of the core against the two references, and how far from the truth."""
+    columns = tuple(
+        (f"{title}, {name}", f"{key}_{name}", "+.1f")
+        for name in WHERE[1:]
+        for title, key in (
+            ("True %", "true_change"),
+            ("Found %", "change"),
+            ("Error, points", "error"),
+            ("in the worst", "worst"),
+            ("of the map alone", "of_map"),
+        )
+    )
+    return _table(["Seen as"], columns, [([_patients(r)], r) for r in record["rows"]])
+
+
+def _patients(row: Row) -> str:
+    blood = ", with haemorrhage" if row["haemorrhage"] else ""
+    return f"{row['mode']}, core over other side {row['core_ratio']:g}{blood}"
 
 
 def speed_table(record: Record) -> str:

@@ -13,7 +13,7 @@ from benchmarks.cache import Cache, prune
 from benchmarks.heads import SUPERSAMPLING, TEST_SEEDS, Subject
 from benchmarks.stopwatch import Seconds, pairs, peak_bytes
 
-from benchmarks import chains, fingerprint, limits, records
+from benchmarks import chains, fingerprint, limits, masks, records
 from napari_qsm_stroke import Recipe, methods
 from napari_qsm_stroke.core.method import get_method
 
@@ -197,3 +197,35 @@ def test_time_and_memory_are_measured() -> None:
     if taken is None:
         pytest.skip("this system does not tell the peak of resident memory")
     assert 50e6 <= taken < 250e6
+
+
+def test_every_patient_is_seen_with_each_effect_and_once_bled() -> None:
+    examined = masks.patients(("multi-echo",), (1, 2), masks.EFFECTS)
+    assert len(set(examined)) == len(examined) == 8
+    assert [(p.seed, p.core_ratio) for p in examined if p.haemorrhage] == [(1, 0.62), (2, 0.62)]
+
+
+def masks_row(**values: object) -> dict[str, object]:
+    usual = {"mode": "multi-echo", "seed": 1, "core_ratio": 1.0, "haemorrhage": False}
+    veins = {"dice": 0.8, "centre_line_dice": 0.9, "detection_difference": 2.0}
+    return {**usual, **veins, "error_ipsilateral": 1.0, "error_contralateral": 1.0, **values}
+
+
+def test_errors_of_opposite_sign_do_not_hide_the_worst_patient() -> None:
+    rows = [masks_row(error_ipsilateral=12.0), masks_row(error_ipsilateral=-11.0)]
+    verdicts = {v.what: v for v in limits.of_masks(rows)}
+    assert verdicts["multi-echo, ratio 1: ipsilateral change, mean error"].good
+    worst = verdicts["multi-echo, ratio 1: ipsilateral change, worst error"]
+    assert not worst.good
+    assert worst.value == 12
+    assert verdicts["single-echo: dice"].value is None
+    (mean,) = masks.over_patients(rows)
+    assert mean["patients"] == 2
+    assert mean["worst_ipsilateral"] == 12
+    assert mean["error_ipsilateral"] == pytest.approx(0.5)
+
+
+def test_a_change_that_was_not_measured_is_left_out() -> None:
+    rows = [masks_row(error_contralateral=None), masks_row(error_contralateral=2.0)]
+    verdicts = {v.what: v.value for v in limits.of_masks(rows)}
+    assert verdicts["multi-echo, ratio 1: contralateral change, mean error"] == 2

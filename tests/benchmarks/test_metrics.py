@@ -168,3 +168,24 @@ def test_turns_are_counted_and_the_coils_are_not() -> None:
     phase[10, 10, 10] -= 4 * np.pi
     assert metrics.turns(phase, expected, ALL) == pytest.approx(100 * 61 / ALL.size)
     assert metrics.turns(phase + 2 * np.pi, expected, ALL) == pytest.approx(100 * 61 / ALL.size)
+
+
+def tube(shift: int = 0, last: int = 24) -> np.ndarray:
+    """A straight bar of 3 x 3 voxels."""
+    bar = np.zeros(SHAPE, bool)
+    bar[:last, 8 + shift : 11 + shift, 8:11] = True
+    return bar
+
+
+def test_dice_counts_voxels_and_centre_lines_forgive_the_edge() -> None:
+    whole, half = tube(), tube(last=12)
+    assert metrics.dice(whole, whole) == metrics.centre_line_dice(whole, whole, tube()) == 1
+    assert metrics.dice(half, whole) == pytest.approx(2 / 3)
+    line = metrics.centre_line(whole)
+    assert 18 <= line.sum() <= 24
+    assert whole[line].all()
+    beside = tube(1)
+    assert metrics.dice(beside, whole) == pytest.approx(2 / 3)
+    assert metrics.centre_line_dice(beside, whole, line) > 0.95
+    assert metrics.centre_line_dice(half, whole, line) == pytest.approx(2 / 3, abs=0.05)
+    assert metrics.centre_line_dice(tube(4), whole, line) == 0

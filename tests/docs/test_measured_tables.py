@@ -26,6 +26,8 @@ LIMITS = [
     {"what": "tv: pairs", "value": 5.0, "limit": "<= 4", "good": False},
     {"what": "pdf: pairs", "value": None, "limit": "<= 4", "good": False},
 ]
+SIDES = ("ipsilateral", "contralateral")
+CHANGES = ("true_change", "change", "error", "worst", "of_map")
 HEAD = {"command": "python -m benchmarks", "version": "0.0", "date": "2000-01-01"}
 RECORDS: dict[str, Any] = {
     "accuracy": {
@@ -73,6 +75,24 @@ RECORDS: dict[str, Any] = {
                 "blood_percent": 1.0,
             }
             for effect, found in ((True, 1.0), (False, None))
+        ],
+    },
+    "masks": {
+        **HEAD,
+        "limits": LIMITS,
+        "rows": [
+            {
+                "mode": "multi-echo",
+                "core_ratio": 0.5,
+                "haemorrhage": haemorrhage,
+                "patients": 3,
+                "dice": 1.0,
+                "centre_line_dice": 1.0,
+                "precision": 1.0,
+                **{f"{k}_{w}": 1.0 for k in ("voxels", "lines") for w in ("core", *SIDES)},
+                **{f"{k}_{w}": 1.0 for k in CHANGES for w in SIDES},
+            }
+            for haemorrhage in (False, True)
         ],
     },
     "speed": {

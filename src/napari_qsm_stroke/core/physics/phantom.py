@@ -138,11 +138,8 @@ def simulate_patient(
         A value is out of its bounds.
     """
     _check(voxel_size, echo_times, core_ratio, supersampling)
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(STREAMS + 3)]
-    chance, diffusion_rng, echo_rng = streams[STREAMS:]
-    drawn: Side = "left" if chance.random() < 0.5 else "right"
     progress(0.0, "anatomy")
-    patient = make_patient(template, streams[:STREAMS], side or drawn, core_ratio, haemorrhage)
+    patient, (diffusion_rng, echo_rng) = draw_patient(template, seed, side, core_ratio, haemorrhage)
     progress(0.12, "diffusion")
     diffusion = scan_diffusion(diffusion_rng, patient.anatomy, patient.brain)
     parts = (supersampling, supersampling, supersampling)
@@ -164,6 +161,17 @@ def simulate_patient(
         dwi_affine=diffusion.affine,
         truth=truth,
     )
+
+
+def draw_patient(
+    template: HeadTemplate, seed: int, side: Side | None, core_ratio: float, haemorrhage: bool
+) -> tuple[Patient, tuple[np.random.Generator, np.random.Generator]]:
+    """Draw the patient of a seed, and the chance that diffusion and gradient echo are left to."""
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(STREAMS + 3)]
+    chance, diffusion_rng, echo_rng = streams[STREAMS:]
+    drawn: Side = "left" if chance.random() < 0.5 else "right"
+    patient = make_patient(template, streams[:STREAMS], side or drawn, core_ratio, haemorrhage)
+    return patient, (diffusion_rng, echo_rng)
 
 
 def _check(

@@ -1,0 +1,176 @@
+"""Masks of whole simulated patients: what is found, and what that does to the number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks import metrics
+from benchmarks.fingerprint import digest, of_method, of_module
+from napari_qsm_stroke import Recipe, run
+from napari_qsm_stroke.core.measure.regions import OPPOSITE
+from napari_qsm_stroke.core.method import get_method
+from napari_qsm_stroke.core.physics.lesion import labels_of
+from napari_qsm_stroke.core.physics.phantom import MULTI_ECHO
+from napari_qsm_stroke.pipeline.discovery import methods
+from napari_qsm_stroke.pipeline.measure import Measurements, measure
+from napari_qsm_stroke.pipeline.simulate import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from benchmarks.cache import Cache
+    from napari_qsm_stroke.case.case import Case
+    from napari_qsm_stroke.core.physics.phantom import Truth
+
+Row = dict[str, Any]
+EFFECTS = (0.62, 1.0, 1.2)
+"""Of the core over the other side: as in the study, none, and a rise as before treatment."""
+BLED = 0.62
+MODES = {
+    "multi-echo": (MULTI_ECHO, (1.0, 1.0, 1.0)),
+    "single-echo": ((0.020,), (0.9, 0.9, 1.6)),
+}
+SHORT = {
+    "infarct_core": "core",
+    "ipsilateral_mca": "ipsilateral",
+    "contralateral_mca": "contralateral",
+}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Who is examined, and how."""
+
+    mode: str
+    seed: int
+    core_ratio: float
+    haemorrhage: bool = False
+
+
+def patients(
+    modes: Iterable[str], seeds: Iterable[int], effects: Iterable[float]
+) -> list[Examined]:
+    """Every seed in every mode with every effect, and once more with blood in the core."""
+    effects = tuple(effects)
+    found = [Examined(m, s, e) for m, s, e in product(modes, seeds, effects)]
+    return found + [replace(p, haemorrhage=True) for p in found if p.core_ratio == BLED]
+
+
+def rows(examined: Iterable[Examined], cache: Cache, say: Callable[[Row], None]) -> list[Row]:
+    """Reconstruct every patient from raw phase and compare its masks and its table."""
+    methods()
+    found = []
+    for patient in examined:
+        steps = [
+            (of_method(get_method(s.method)), sorted(s.parameters.items()))
+            for s in Recipe.load(patient.mode).steps
+        ]
+        key = digest("masks", patient, steps, of_module("benchmarks.masks"))
+        row = cache.numbers(key, partial(_examine, patient))
+        say(row)
+        found.append(row)
+    return found
+
+
+def over_patients(rows: Iterable[Row]) -> list[Row]:
+    """Mean of each measure and the worst error of the change, for each way of looking."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["mode"], row["core_ratio"], row["haemorrhage"]), []).append(row)
+    found = []
+    for (mode, ratio, bled), members in groups.items():
+        measures = [k for k, v in members[0].items() if isinstance(v, float) and k != "core_ratio"]
+        mean: Row = {k: _mean([m[k] for m in members]) for k in measures}
+        for name in ("ipsilateral", "contralateral"):
+            errors = [m[f"error_{name}"] for m in members if m[f"error_{name}"] is not None]
+            mean[f"worst_{name}"] = max(errors, key=abs) if errors else None
+        labels = {"mode": mode, "core_ratio": ratio, "haemorrhage": bled}
+        found.append({**labels, "patients": len(members), **mean})
+    return found
+
+
+def _examine(patient: Examined) -> Row:
+    echo_times, voxel_size = MODES[patient.mode]
+    case, truth = simulate(
+        seed=patient.seed,
+        voxel_size=voxel_size,
+        echo_times=echo_times,
+        core_ratio=patient.core_ratio,
+        haemorrhage=patient.haemorrhage,
+    )
+    case = run(case, patient.mode)
+    return {
+        "mode": patient.mode,
+        "seed": patient.seed,
+        "core_ratio": patient.core_ratio,
+        "haemorrhage": patient.haemorrhage,
+        **of_veins(case, truth),
+        **of_change(case, truth, measure(case)),
+    }
+
+
+def of_veins(case: Case, truth: Truth) -> Row:
+    """Compare the vein mask with the true one: in the whole brain, and by region.
+
+    ``voxels`` is the share of the true vein voxels that were found, ``lines`` that of their centre
+    lines; ``detection_difference`` is core less contralateral, in percentage points of voxels.
+    """
+    found, true = case.maps["veins"].data != 0, truth.maps["veins"] != 0
+    lines = metrics.centre_line(true)
+    row: Row = {
+        "dice": metrics.dice(found, true),
+        "centre_line_dice": metrics.centre_line_dice(found, true, lines),
+        "precision": float(found[true].sum() / max(found.sum(), 1)),
+    }
+    for name, region in true_regions(truth).items():
+        row[f"voxels_{SHORT[name]}"] = float(found[true & region].mean())
+        row[f"lines_{SHORT[name]}"] = float(found[lines & region].mean())
+    row["detection_difference"] = 100 * (row["voxels_core"] - row["voxels_contralateral"])
+    return row
+
+
+def of_change(case: Case, truth: Truth, table: Measurements) -> Row:
+    """Compare the change in the table with the true one, and with that of the true masks.
+
+    ``error`` is found less true in percentage points; ``of_map`` that part of it that the map
+    alone makes: with the true masks.
+    """
+    core, chi = table.row("infarct_core"), case.maps["susceptibility"].data
+    true = truth.maps["veins"] != 0
+    medians = {n: float(np.median(chi[true & r])) for n, r in true_regions(truth).items()}
+    row: Row = {}
+    for name in ("ipsilateral", "contralateral"):
+        change = _percent(truth.map_ppm, f"{name}_mca")
+        found = getattr(core, f"percent_vs_{name}")
+        row |= {
+            f"true_change_{name}": change,
+            f"change_{name}": found,
+            f"error_{name}": None if found is None else found - change,
+            f"of_map_{name}": _percent(medians, f"{name}_mca") - change,
+        }
+    return row
+
+
+def true_regions(truth: Truth) -> dict[str, Any]:
+    """Regions of the study from the true masks, without a guard."""
+    infarct, territories = truth.maps["infarct"] != 0, truth.maps["territories"]
+    side = truth.side
+    return {
+        "infarct_core": infarct,
+        "ipsilateral_mca": (territories == labels_of("MCA", side)) & ~infarct,
+        "contralateral_mca": territories == labels_of("MCA", OPPOSITE[side]),
+    }
+
+
+def _percent(medians: Mapping[str, float], reference: str) -> float:
+    return 100 * (medians["infarct_core"] / medians[reference] - 1)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return sum(known) / len(known) if known else None
