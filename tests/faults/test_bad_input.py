@@ -105,9 +105,11 @@ def another_affine(files: Files) -> list[str]:
     return command(files)
 
 
-def mask_on_another_grid(files: Files) -> list[str]:
+def a_mask_of_another_place(files: Files) -> list[str]:
     volume = read_volume(files["veins"][0])
-    write_volume(Volume(volume.data[1:], Grid((51, 60, 48), volume.grid.affine)), files["veins"][0])
+    affine = volume.grid.affine.copy()
+    affine[0, 3] += 500
+    write_volume(Volume(volume.data, Grid(volume.grid.shape, affine)), files["veins"][0])
     return command(files, veins=str(files["veins"][0]))
 
 
@@ -280,7 +282,7 @@ CASES: list[tuple[Callable[[Files], list[str]], str]] = [
     (swapped_magnitude_and_phase, "a magnitude is never negative"),
     (another_shape, "phase2.nii.gz: differs from the first phase image: shape"),
     (another_affine, "positions differ by up to 1.50 mm"),
-    (mask_on_another_grid, "does not lie on the grid"),
+    (a_mask_of_another_place, "nothing of it lies where the gradient echo was taken"),
     (fewer_phases, "2 phase images for 3 magnitude images"),
     (no_echo_times, "Echo times: none given"),
     (fewer_echo_times, "2 given for 3 echoes"),

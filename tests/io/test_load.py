@@ -30,7 +30,11 @@ def test_values_come_from_sidecars_or_from_the_user(scan: Files):
     case = load(magnitude=scan["magnitude"], phase=scan["phase"])
     assert case.acquisition is not None
     assert case.acquisition.echo_times == (0.005, 0.010, 0.015)
-    assert dict(case.acquisition.origins) == {"echo_times": "header", "field_strength": "header"}
+    assert dict(case.acquisition.origins) == {
+        "echo_times": "header",
+        "field_strength": "header",
+        "b0_direction": "derived",
+    }
     assert any("GE scanner" in w for w in case.acquisition.warnings)
     times = (0.004, 0.010, 0.015)
     case = load(magnitude=scan["magnitude"], phase=scan["phase"], echo_times=times, side="left")

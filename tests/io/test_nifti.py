@@ -187,13 +187,41 @@ def test_two_orientations_that_differ_are_named(tmp_path: Path):
     image.set_qform(np.diag([1, 1, 1, 1.0]), code=1)
     image.to_filename(tmp_path / "a.nii")
     found = read_nifti(tmp_path / "a.nii")
-    assert found.warnings == ("sform and qform differ by up to 4.0 mm: the sform was used.",)
+    (note,) = found.notes
+    assert note.what == "sform and qform differ by up to 4.0 mm: the sform was used."
     assert np.array_equal(found.volume.grid.affine, nib.load(tmp_path / "a.nii").affine)
 
 
 def test_a_header_without_orientation_is_named(tmp_path: Path):
     nib.Nifti1Image(np.ones((4, 5, 6), np.float32), None).to_filename(tmp_path / "a.nii")
-    assert "left and right" in read_nifti(tmp_path / "a.nii").warnings[0]
+    assert "left and right" in str(read_nifti(tmp_path / "a.nii").notes[0])
+
+
+def test_two_orientations_that_swap_left_and_right_are_refused(tmp_path: Path):
+    image = nib.Nifti1Image(np.ones((4, 5, 6), np.float32), np.eye(4))
+    image.set_sform(np.diag([1, 1, 1, 1.0]), code=1)
+    image.set_qform(np.diag([-1, 1, 1, 1.0]), code=1)
+    image.to_filename(tmp_path / "a.nii")
+    with pytest.raises(InputError, match="left and right on opposite sides"):
+        read_volume(tmp_path / "a.nii")
+
+
+def test_a_name_that_does_not_fit_the_content_is_named(tmp_path: Path):
+    packed = write_volume(volume(), tmp_path / "a.nii.gz")
+    (tmp_path / "b.nii").write_bytes(packed.read_bytes())
+    assert read_nifti(packed).notes == ()
+    (note,) = read_nifti(tmp_path / "b.nii").notes
+    assert str(note) == "is compressed, its name says otherwise. Rename it to .nii.gz."
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path, monkeypatch):
+    class Little:
+        available = 1000
+
+    monkeypatch.setattr("napari_qsm_stroke.io.nifti.psutil.virtual_memory", lambda: Little)
+    path = write_volume(volume(), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match="GB of memory are free"):
+        read_volume(path)
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace"])

@@ -27,6 +27,12 @@ class Acquisition:
         Where a value came from: ``"header"``, ``"derived"`` or ``"user"``.
     warnings : tuple of str
         What is unusual about the data.
+    b0_direction : tuple of float, optional
+        Unit vector along the canonical voxel axes where the user said it; else that of the grid.
+    phase_unit : str
+        In which unit the phase was stored and how that was found, in words.
+    phase_sign : str
+        What was done about the sign of the phase and why, in words.
 
     Raises
     ------
@@ -40,6 +46,9 @@ class Acquisition:
     field_strength: float
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    b0_direction: tuple[float, float, float] | None = None
+    phase_unit: str = ""
+    phase_sign: str = ""
 
     def __post_init__(self) -> None:
         times = tuple(float(t) for t in self.echo_times)

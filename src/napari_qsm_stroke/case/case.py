@@ -69,6 +69,12 @@ class Case:
                 return self.maps[name].grid
         raise MissingError(self.key, "no gradient echo is loaded.", "Open magnitude and phase.")
 
+    @property
+    def b0_dir(self) -> tuple[float, float, float]:
+        """Direction of the main field along the voxel axes: as typed, else that of the grid."""
+        typed = self.acquisition.b0_direction if self.acquisition else None
+        return self.grid.b0_dir if typed is None else typed
+
     def require(self, name: str) -> Volume:
         """Return the volume of that quantity.
 

@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOLERANCE_MM = 0.01
+CANONICAL = (("L", "R"), ("P", "A"), ("I", "S"))
+"""Falling and growing end of each canonical axis."""
+
+
+def stored_to_canonical(codes: str) -> NDArray[np.float64]:
+    """Matrix that brings a direction along the axes of a file to the canonical axes.
+
+    Parameters
+    ----------
+    codes : str
+        Axis codes of the file, e.g. ``"LAS"``.
+    """
+    matrix = np.zeros((3, 3))
+    for stored, code in enumerate(codes):
+        for canonical, (low, high) in enumerate(CANONICAL):
+            matrix[canonical, stored] = (code == high) - float(code == low)
+    return matrix
 
 
 @dataclass(frozen=True, eq=False)

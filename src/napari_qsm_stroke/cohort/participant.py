@@ -93,16 +93,25 @@ def describe(files: CaseFiles, plan: Plan) -> Job:
         "version": software().napari_qsm_stroke,
         "side": files.side,
     }
-    if files.magnitude or files.phase:
+    if files.has_gradient_echo:
         recipe = plan.recipe_for(count_echoes(files))
         config |= {
             "recipe": recipe.to_toml(),
             "revisions": {s.method: get_method(s.method).revision for s in recipe.steps},
             "echo_times": list(files.echo_times or ()),
             "field_strength": files.field_strength,
+            "b0_direction": list(files.b0_direction or ()),
+            "phase_sign": files.phase_sign,
         }
-    hashes = {files.name_of(path): file_hash(path) for path in files.read()}
+    hashes = {files.name_of(path): _hash(path) for path in files.read()}
     return Job(hashes, config)
+
+
+def _hash(path: Path) -> str:
+    try:
+        return file_hash(path)
+    except OSError as error:  # loading says what is wrong with it
+        return f"not readable: {error.strerror}"
 
 
 def reconstruct(

@@ -1,96 +1,127 @@
-"""Magnitude and phase of all echoes from files: stacked, checked against each other."""
+"""The echoes of one component of a gradient echo: files of one grid and their sidecars."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_qsm_stroke.case.volume import Volume
-from napari_qsm_stroke.errors import InputError, MissingError
+from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.io.nifti import finite, read_nifti, read_shape
-from napari_qsm_stroke.io.phase import to_radians
-from napari_qsm_stroke.io.sidecar import number, read_sidecar
+from napari_qsm_stroke.io.sidecar import beside, number, read_sidecar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_qsm_stroke.case.grid import Grid
+    from napari_qsm_stroke.io.faults import Faults, Note
     from napari_qsm_stroke.io.files import CaseFiles
+    from napari_qsm_stroke.io.nifti import NiftiFile
+
+MOST_ECHOES = 64
+"""No gradient echo has more; a fourth axis that is longer is time, not echoes."""
 
 
-@dataclass(frozen=True)
-class Series:
-    """The echoes of one component and what their sidecars say."""
+@dataclass
+class Component:
+    """Magnitude, phase, real or imaginary part: what of it can be read.
 
-    volume: Volume
-    sidecars: tuple[dict[str, Any], ...]
-    warnings: tuple[str, ...]
+    ``files`` and ``sidecars`` run along with ``paths``; what cannot be read is None or empty, and
+    its fault was collected.
+    """
+
+    role: str
+    paths: tuple[Path, ...]
+    files: list[NiftiFile | None]
+    sidecars: list[dict[str, Any]]
+    notes: tuple[Note, ...]
+
+    @property
+    def where(self) -> str:
+        """Names of the files, for messages."""
+        return ", ".join(path.name for path in self.paths)
+
+    @property
+    def grid(self) -> Grid | None:
+        """Grid of the first file that can be read."""
+        return next((file.volume.grid for file in self.files if file is not None), None)
 
     @property
     def echoes(self) -> int:
-        """Number of echoes."""
-        return int(self.volume.data.shape[3])
+        """Number of echoes: that of the files, or of the images in the only one; 0 if unknown."""
+        if len(self.files) != 1:
+            return len(self.files)
+        only = self.files[0]
+        if only is None:
+            return 0
+        return int(only.volume.data.shape[3]) if only.volume.data.ndim == 4 else 1
 
-    def echo_times(self) -> tuple[float, ...] | None:
+    @property
+    def scaling(self) -> tuple[float, float] | None:
+        """Slope and intercept of the integers in the files, where all have the same."""
+        found = {file.scaling for file in self.files if file is not None}
+        return found.pop() if len(found) == 1 else None
+
+    def echo_times(self, faults: Faults) -> tuple[float, ...] | None:
         """Echo times (s) from the sidecars, or None where one of them has none."""
-        where = self.volume.source
         if len(self.sidecars) == 1 and isinstance(self.sidecars[0].get("EchoTime"), list):
-            listed = self.sidecars[0]["EchoTime"]
-            found = [number({"EchoTime": t}, "EchoTime", where) for t in listed]
+            said = [{"EchoTime": time} for time in self.sidecars[0]["EchoTime"]]
+            paths = self.paths * len(said)
         else:
-            found = [number(s, "EchoTime", where) for s in self.sidecars]
-        times = tuple(t for t in found if t is not None)
-        return times if len(times) == self.echoes else None
+            said, paths = self.sidecars, self.paths
+        found = []
+        for sidecar, path in zip(said, paths, strict=True):
+            time = None
+            with faults:
+                time = number(sidecar, "EchoTime", str(beside(path, ".json")))
+            found.append(time)
+        times = tuple(time for time in found if time is not None)
+        return times if times and len(times) == (self.echoes or len(found)) else None
 
     def value(self, key: str) -> Any:
         """Return what the first sidecar that knows ``key`` says, or None."""
         return next((s[key] for s in self.sidecars if s.get(key) is not None), None)
 
+    def volume(self, unit: str) -> Volume | None:
+        """All echoes as one volume of shape (X, Y, Z, E), or None where a file cannot be read.
 
-def read_gradient_echo(files: CaseFiles) -> tuple[Series, Series]:
-    """Read magnitude and phase (rad), both of shape (X, Y, Z, E) on one grid.
+        The single files are let go, so that they are not kept twice.
+        """
+        read = [file.volume for file in self.files if file is not None]
+        if len(read) != len(self.files) or any(v.grid != read[0].grid for v in read[1:]):
+            return None
+        if len(read) > 1 and any(v.data.ndim == 4 for v in read):
+            return None
+        first = read[0]
+        data = first.data if first.data.ndim == 4 else np.stack([v.data for v in read], axis=3)
+        return Volume(data, first.grid, unit, self.where)
 
-    Raises
-    ------
-    MissingError
-        One of the two is not given.
-    InputError
-        Shapes, affines or numbers of echoes differ, there are NaN, a file holds what another one
-        holds, or the unit of the phase is unknown.
-    """
-    if not files.phase:
-        raise MissingError(
-            "Phase", "none given.", "Export phase images from the scanner; QSM needs them."
-        )
-    if not files.magnitude:
-        raise MissingError("Magnitude", "none given.", "Give the magnitude of each echo.")
-    magnitude = _series(files.magnitude, "magnitude", "a.u.")
-    phase = _series(files.phase, "phase", "rad")
-    _same_shape(magnitude, phase)
-    if magnitude.volume.data.min() < 0 or magnitude.volume.data.max() <= 0:
-        raise InputError(
-            magnitude.volume.source,
-            "a magnitude is never negative and not zero everywhere; this one is.",
-            "Check whether magnitude and phase are swapped.",
-        )
-    _no_copies(magnitude, phase)
-    radians, note = to_radians(
-        phase.volume.data,
-        magnitude.volume.data,
-        str(phase.value("Units") or ""),
-        phase.volume.source,
-    )
-    warnings = (*phase.warnings, note) if note else phase.warnings
-    volume = phase.volume.with_data(radians)
-    return magnitude, Series(volume, phase.sidecars, warnings)
+
+def read_component(paths: Sequence[Path], role: str, faults: Faults) -> Component:
+    """Read the files of one component; what is wrong with each of them is collected."""
+    files: list[NiftiFile | None] = []
+    sidecars: list[dict[str, Any]] = []
+    for path in paths:
+        file, sidecar = None, {}
+        with faults:
+            file = read_nifti(path)
+            finite(file.volume)
+        with faults:
+            sidecar = read_sidecar(path)
+        files.append(file)
+        sidecars.append(sidecar)
+    notes = [note for file in files if file is not None for note in file.notes]
+    component = Component(role, tuple(paths), files, sidecars, tuple(notes))
+    _check_grids(component, faults)
+    return component
 
 
 def count_echoes(files: CaseFiles) -> int:
     """Return the number of echoes without reading any data; 1 where it cannot be told."""
-    paths = files.magnitude or files.phase
+    paths = files.magnitude or files.phase or files.real
     if len(paths) != 1:
         return max(1, len(paths))
     try:
@@ -100,68 +131,33 @@ def count_echoes(files: CaseFiles) -> int:
     return shape[3] if len(shape) == 4 else 1
 
 
-def _series(paths: Sequence[Path], role: str, unit: str) -> Series:
-    read = [read_nifti(path, unit) for path in paths]
-    volumes = [finite(file.volume) for file in read]
-    for volume in volumes[1:]:
-        problem = volumes[0].grid.difference(volume.grid)
+def _check_grids(component: Component, faults: Faults) -> None:
+    read = [file.volume for file in component.files if file is not None]
+    for volume in read[1:]:
+        problem = read[0].grid.difference(volume.grid)
         if problem:
-            raise InputError(
-                volume.source,
-                f"differs from the first {role} image: {problem}.",
-                "Give the echoes of one acquisition.",
+            faults.add(
+                InputError(
+                    volume.source,
+                    f"differs from the first {component.role} image: {problem}.",
+                    "Give the echoes of one acquisition.",
+                )
             )
-    if len(volumes) > 1 and any(v.data.ndim == 4 for v in volumes):
-        raise InputError(
-            volumes[0].source,
-            f"expected {role} as one file for each echo or one file with all echoes, found both.",
-            "Give either.",
-        )
-    first = volumes[0]
-    data = first.data if first.data.ndim == 4 else np.stack([v.data for v in volumes], axis=3)
-    source = ", ".join(path.name for path in paths)
-    return Series(
-        Volume(data, first.grid, unit, source),
-        tuple(read_sidecar(path) for path in paths),
-        tuple(w for file in read for w in file.warnings),
-    )
-
-
-def _same_shape(magnitude: Series, phase: Series) -> None:
-    problem = magnitude.volume.grid.difference(phase.volume.grid)
-    if problem:
-        raise InputError(
-            phase.volume.source,
-            f"the phase does not lie where the magnitude does: {problem}.",
-            "Give both of one acquisition.",
-        )
-    if magnitude.echoes != phase.echoes:
-        raise InputError(
-            phase.volume.source,
-            f"{phase.echoes} phase images for {magnitude.echoes} magnitude images.",
-            "Give both for each echo.",
-        )
-    said, also = magnitude.echo_times(), phase.echo_times()
-    if said and also and not np.allclose(said, also, rtol=0.01):
-        raise InputError(
-            phase.volume.source,
-            f"the sidecars give the magnitude echo times {list(said)} s, the phase {list(also)} s.",
-            "Give both in the same order of echoes.",
-        )
-
-
-def _no_copies(magnitude: Series, phase: Series) -> None:
-    """Refuse the same image under two names."""
-    images = [
-        (f"{role} {echo + 1}", series.volume.data[..., echo])
-        for role, series in (("magnitude", magnitude), ("phase", phase))
-        for echo in range(series.echoes)
-    ]
-    for (one, first), (two, second) in itertools.combinations(images, 2):
-        few = (slice(None, None, 5),) * 3
-        if np.array_equal(first[few], second[few]) and np.array_equal(first, second):
-            raise InputError(
-                f"{magnitude.volume.source}, {phase.volume.source}",
-                f"{one} and {two} hold the same values.",
-                "Give each image its own file.",
+    several = next((v for v in read if v.data.ndim == 4), None)
+    if several is not None and len(component.files) > 1:
+        faults.add(
+            InputError(
+                several.source,
+                f"expected {component.role} as one file for each echo or one file with all "
+                "echoes, found both.",
+                "Give either.",
             )
+        )
+    elif several is not None and several.data.shape[3] > MOST_ECHOES:
+        faults.add(
+            InputError(
+                several.source,
+                f"holds {several.data.shape[3]} images, more than any gradient echo has.",
+                "Give the echoes of one acquisition, not a series over time.",
+            )
+        )

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_qsm_stroke.case.case import Side
+    from napari_qsm_stroke.io.faults import Faults
+    from napari_qsm_stroke.io.phase_sign import PhaseSign
 
 DEFAULT_KEY = "sub-01"
 SINGLE_ROLES = (
@@ -25,7 +27,11 @@ SINGLE_ROLES = (
     "infarct",
     "territories",
     "susceptibility",
+    "flair",
+    "t1w",
 )
+ECHO_ROLES = ("magnitude", "phase", "real", "imaginary")
+"""Roles of which there is one file for each echo."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class CaseFiles:
     key: str = ""
     magnitude: tuple[Path, ...] = ()
     phase: tuple[Path, ...] = ()
+    real: tuple[Path, ...] = ()
+    imaginary: tuple[Path, ...] = ()
     dwi: Path | None = None
     b0: Path | None = None
     adc: Path | None = None
@@ -47,8 +55,13 @@ class CaseFiles:
     infarct: Path | None = None
     territories: Path | None = None
     susceptibility: Path | None = None
+    flair: Path | None = None
+    t1w: Path | None = None
     echo_times: tuple[float, ...] | None = None
     field_strength: float | None = None
+    b0_direction: tuple[float, float, float] | None = None
+    """Along the voxel axes of the gradient echo as they are stored; else from its orientation."""
+    phase_sign: PhaseSign = "auto"
     side: Side | None = None
     root: Path | None = None
     fault: str = ""
@@ -61,7 +74,8 @@ class CaseFiles:
 
     def roles(self) -> Iterator[tuple[str, Path]]:
         """Go through all files with the role of each."""
-        for role, paths in (("magnitude", self.magnitude), ("phase", self.phase)):
+        for role in ECHO_ROLES:
+            paths = getattr(self, role)
             for index, path in enumerate(paths, 1):
                 yield (f"{role} {index}" if len(paths) > 1 else role), path
         for role in SINGLE_ROLES:
@@ -69,11 +83,16 @@ class CaseFiles:
             if path is not None:
                 yield role, path
 
+    @property
+    def has_gradient_echo(self) -> bool:
+        """Whether there is any image of a gradient echo."""
+        return any(getattr(self, role) for role in ECHO_ROLES)
+
     def read(self) -> list[Path]:
         """Return every file that loading reads: images, and what lies beside them."""
         images = [path for _, path in self.roles()]
         others = [beside(path, ending) for path in images for ending in (".json", ".bval")]
-        return [path for path in (*images, *others) if path.is_file()]
+        return [path for path in (*images, *others) if _is_file(path)]
 
     def name_of(self, path: Path) -> str:
         """Name of a file for provenance: relative to the data set, or the bare name."""
@@ -81,30 +100,46 @@ class CaseFiles:
             return path.relative_to(self.root).as_posix()
         return path.name
 
-    def check(self) -> None:
-        """Refuse files that are not there, and one file in two roles.
-
-        Raises
-        ------
-        MissingError
-            There is no such file.
-        InputError
-            One file is given twice.
-        """
+    def check(self, faults: Faults) -> None:
+        """Collect files that are not there, and one file in two roles."""
         if self.fault:
-            raise InputError(self.key, self.fault, "Keep one of them in the data set.")
+            faults.add(InputError(self.key, self.fault, "Keep one of them in the data set."))
+        if (self.magnitude or self.phase) and (self.real or self.imaginary):
+            what = "there are magnitude or phase as well as real or imaginary images."
+            faults.add(InputError(self.key, what, "Give magnitude and phase, or the other two."))
         seen: dict[Path, str] = {}
         for role, path in self.roles():
-            if not path.is_file():
-                raise MissingError(str(path), f"there is no such file ({role}).", "Check the path.")
-            real = path.resolve()
-            if real in seen:
-                raise InputError(
-                    str(path),
-                    f"one file is given as {seen[real]} and as {role}.",
-                    "Give each image its own file.",
-                )
-            seen[real] = role
+            with faults:
+                _check_name(path, role)
+                real = path.resolve()
+                if real in seen:
+                    raise InputError(
+                        str(path),
+                        f"one file is given as {seen[real]} and as {role}.",
+                        "Give each image its own file.",
+                    )
+                seen[real] = role
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _check_name(path: Path, role: str) -> None:
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise InputError(
+            str(path), f"cannot be opened ({error.strerror}).", "Give it a shorter name."
+        ) from None
+    if not there:
+        what = f"there is no such file ({role})."
+        if path.is_symlink():
+            what = f"is a link that leads nowhere ({role})."
+        raise MissingError(str(path), what, "Check the path.")
 
 
 def _key_from(path: Path | None) -> str:

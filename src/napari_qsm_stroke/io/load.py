@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_qsm_stroke.case.acquisition import Acquisition
 from napari_qsm_stroke.case.case import Case, Side
 from napari_qsm_stroke.case.provenance import Record
+from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.errors import InputError, MissingError
-from napari_qsm_stroke.io.diffusion import read_adc, read_b0, read_dwi
-from napari_qsm_stroke.io.echoes import Series, read_gradient_echo
+from napari_qsm_stroke.io.acquisition import acquisition_of
+from napari_qsm_stroke.io.diffusion import read_diffusion, read_image
+from napari_qsm_stroke.io.faults import Faults, Note
 from napari_qsm_stroke.io.files import CaseFiles
+from napari_qsm_stroke.io.gradient_echo import read_gradient_echo
 from napari_qsm_stroke.io.masks import read_mask, read_territories
-from napari_qsm_stroke.io.nifti import finite, read_volume
-from napari_qsm_stroke.io.unusual import unusual
+from napari_qsm_stroke.io.nifti import finite, read_nifti
+from napari_qsm_stroke.io.regrid import onto
+from napari_qsm_stroke.io.sidecar import read_sidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from napari_qsm_stroke.case.volume import Volume
+    from napari_qsm_stroke.case.acquisition import Acquisition
+    from napari_qsm_stroke.case.grid import Grid
+    from napari_qsm_stroke.io.phase_sign import PhaseSign
 
 PathLike = str | Path
 HIGHEST_PPM = 10.0
 """No tissue, blood or calcification of the head comes near it; bigger values are ppb or Hz."""
 ROLE_OF = {"brain": "brain_mask"}
 """Quantities whose role has another name."""
+GIVEN = {"susceptibility", "brain", "veins", "infarct", "territories"}
+"""Quantities that no step overwrites where a file was given."""
 
 
 def load(
     *,
     magnitude: PathLike | Sequence[PathLike] = (),
     phase: PathLike | Sequence[PathLike] = (),
+    real: PathLike | Sequence[PathLike] = (),
+    imaginary: PathLike | Sequence[PathLike] = (),
     echo_times: Sequence[float] | None = None,
     field_strength: float | None = None,
+    b0_direction: Sequence[float] | None = None,
+    phase_sign: PhaseSign = "auto",
     dwi: PathLike | None = None,
     b0: PathLike | None = None,
     adc: PathLike | None = None,
@@ -45,6 +56,8 @@ def load(
     infarct: PathLike | None = None,
     territories: PathLike | None = None,
     susceptibility: PathLike | None = None,
+    flair: PathLike | None = None,
+    t1w: PathLike | None = None,
     side: Side | None = None,
     key: str | None = None,
     progress: Progress = silent,
@@ -56,16 +69,26 @@ def load(
     magnitude, phase : path or sequence of paths
         One file for each echo, or one file with all echoes last. Phase in rad, or in one of the
         ranges that scanners write.
+    real, imaginary : path or sequence of paths
+        Instead of magnitude and phase.
     echo_times : sequence of float, optional
         In seconds; else from the sidecars.
     field_strength : float, optional
         In tesla; else from the sidecars.
+    b0_direction : sequence of three floats, optional
+        Along the voxel axes of the gradient echo's files; else from their orientation.
+    phase_sign : {"auto", "keep", "negate"}
+        ``"auto"`` negates the phase of GE scanners, unless its sidecar says that this was done.
     dwi, b0, adc : path, optional
-        Diffusion images, on a grid of their own. ``dwi`` may be a series with its .bval beside it.
+        Diffusion images, on a grid of their own. ``dwi`` may be a series with its .bval beside it;
+        where it is not given it is computed from ``b0`` and ``adc``.
     brain_mask, veins, infarct, territories : path, optional
-        On the grid of the gradient echo. What is given is never overwritten.
+        What is given is never overwritten. What lies on another grid than the gradient echo is
+        brought to it by scanner coordinates.
     susceptibility : path, optional
         A finished map in ppm; then magnitude and phase may be left out.
+    flair, t1w : path, optional
+        To look at.
     side : {"left", "right"}, optional
         Side of the stroke; else it is found.
     key : str, optional
@@ -89,6 +112,8 @@ def load(
         key=key or "",
         magnitude=_paths(magnitude),
         phase=_paths(phase),
+        real=_paths(real),
+        imaginary=_paths(imaginary),
         dwi=_path(dwi),
         b0=_path(b0),
         adc=_path(adc),
@@ -97,105 +122,113 @@ def load(
         infarct=_path(infarct),
         territories=_path(territories),
         susceptibility=_path(susceptibility),
+        flair=_path(flair),
+        t1w=_path(t1w),
         echo_times=tuple(echo_times) if echo_times is not None else None,
         field_strength=field_strength,
+        b0_direction=None if b0_direction is None else _triple(b0_direction),
+        phase_sign=phase_sign,
         side=side,
     )
     return load_files(files, progress)
 
 
 def load_files(files: CaseFiles, progress: Progress = silent) -> Case:
-    """Load one examination from files that are already sorted by role."""
-    files.check()
+    """Load one examination from files that are already sorted by role.
+
+    Raises
+    ------
+    InputError
+        What is wrong first, of all that ``examine`` finds.
+    """
+    faults = Faults()
+    case, _ = examine(files, faults, progress)
+    faults.raise_first()
+    assert case is not None
+    return case
+
+
+def examine(
+    files: CaseFiles, faults: Faults, progress: Progress = silent
+) -> tuple[Case | None, tuple[Note, ...]]:
+    """Read one examination whole, collecting all that is wrong with it.
+
+    Parameters
+    ----------
+    files : CaseFiles
+        Sorted by role.
+    faults : Faults
+        Collects everything for which the case cannot be used as it is.
+    progress : Progress
+        May raise ``Cancelled``.
+
+    Returns
+    -------
+    case : Case or None
+        None where there is a fault.
+    notes : tuple of Note
+        What is odd but can be used.
+    """
+    files.check(faults)
+    if any(isinstance(error, MissingError) for error in faults.found):
+        return None, ()  # what is there would only be said to be incomplete
     progress(0.0, "reading files")
+    notes: list[Note] = []
     maps: dict[str, Volume] = {}
-    acquisition = None
-    if files.susceptibility is None or files.magnitude or files.phase:
-        magnitude, phase = read_gradient_echo(files)
-        acquisition = _acquisition(files, magnitude, phase)
-        maps |= {"magnitude": magnitude.volume, "phase": phase.volume}
-    progress(0.6, "reading files")
+    echo = None
+    if not files.fault and (files.susceptibility is None or files.has_gradient_echo):
+        echo = read_gradient_echo(files, faults)
+    if echo is not None:
+        notes += echo.notes
+        if echo.magnitude is not None and echo.phase is not None:
+            maps |= {"magnitude": echo.magnitude, "phase": echo.phase}
+    progress(0.5, "reading files")
+    grid = (echo.first.grid or echo.second.grid) if echo is not None else None
     if files.susceptibility is not None:
-        maps["susceptibility"] = _susceptibility(files.susceptibility)
-    grid = next(iter(maps.values())).grid
-    if "magnitude" in maps and "susceptibility" in maps:
-        problem = grid.difference(maps["susceptibility"].grid)
-        if problem:
-            raise InputError(
-                str(files.susceptibility),
-                f"does not lie on the grid of the gradient echo: {problem}.",
-                "Resample it to that grid.",
-            )
-    maps |= _diffusion(files)
-    given = {"susceptibility"} & set(maps)
-    for name in ("brain", "veins", "infarct"):
+        with faults:
+            volume, odd = _susceptibility(files.susceptibility, grid)
+            maps["susceptibility"] = volume
+            notes += odd
+            grid = grid or volume.grid
+    others, also = _others(files, grid, faults)
+    notes += also
+    maps |= others
+    progress(0.9, "reading files")
+    acquisition = acquisition_of(files, echo, notes, faults) if echo is not None else None
+    progress(1.0, "reading files")
+    if faults.found:
+        return None, tuple(notes)
+    given = frozenset(GIVEN & set(maps))
+    history = _history(files, maps, acquisition, notes)
+    return Case(files.key, acquisition, maps, given, files.side, history), tuple(notes)
+
+
+def _others(
+    files: CaseFiles, grid: Grid | None, faults: Faults
+) -> tuple[dict[str, Volume], list[Note]]:
+    """Diffusion images, masks, and images that are only looked at."""
+    maps, notes = read_diffusion(files, faults)
+    for name in ("flair", "t1w"):
+        path = getattr(files, name)
+        if path is not None:
+            with faults:
+                maps[name], odd = read_image(path)
+                notes += odd
+    for name in ("brain", "veins", "infarct", "territories"):
         path = getattr(files, ROLE_OF.get(name, name))
         if path is not None:
-            maps[name] = read_mask(path, grid)
-            given.add(name)
-    if files.territories is not None:
-        maps["territories"] = read_territories(files.territories, grid)
-        given.add("territories")
-    progress(1.0, "reading files")
-    return Case(files.key, acquisition, maps, frozenset(given), files.side, _history(files, maps))
+            read = read_territories if name == "territories" else read_mask
+            with faults:
+                maps[name], odd = read(path, grid)
+                notes += odd
+    return maps, notes
 
 
-def _acquisition(files: CaseFiles, magnitude: Series, phase: Series) -> Acquisition:
-    origins = {}
-    said = magnitude.echo_times() or phase.echo_times()
-    times = files.echo_times if files.echo_times is not None else said
-    if not times:
-        raise MissingError(
-            "Echo times",
-            "none given, and the sidecars have none.",
-            "Give one in seconds for each echo.",
-        )
-    if len(times) != magnitude.echoes:
-        raise InputError(
-            "Echo times",
-            f"{len(times)} given for {magnitude.echoes} echoes.",
-            "Give one in seconds for each echo.",
-        )
-    warnings = [*magnitude.warnings, *phase.warnings]
-    if files.echo_times is not None and said and not np.allclose(times, said, rtol=0.01):
-        warnings.append(f"Echo times given differ from those of the sidecars ({list(said)} s).")
-    origins["echo_times"] = "header" if files.echo_times is None else "user"
-    strength = files.field_strength
-    if strength is None:
-        strength = magnitude.value("MagneticFieldStrength")
-        strength = phase.value("MagneticFieldStrength") if strength is None else strength
-        origins["field_strength"] = "header"
-    else:
-        origins["field_strength"] = "user"
-    if isinstance(strength, bool) or not isinstance(strength, (int, float)):
-        raise MissingError(
-            "Field strength", "not given, and the sidecars have none.", "Give it in tesla, e.g. 3."
-        )
-    maker = str(magnitude.value("Manufacturer") or phase.value("Manufacturer") or "")
-    if maker.upper().startswith("GE"):
-        warnings.append(
-            "GE scanner: its phase often has the other sign; check that veins are bright."
-        )
-    checked = Acquisition(times, float(strength), origins)
-    warnings += unusual(magnitude.volume.grid, checked.echo_times, checked.field_strength)
-    return Acquisition(times, float(strength), origins, tuple(dict.fromkeys(warnings)))
-
-
-def _diffusion(files: CaseFiles) -> dict[str, Volume]:
-    maps: dict[str, Volume] = {}
-    if files.dwi is not None:
-        maps["dwi"], plain = read_dwi(files.dwi)
-        if plain is not None:
-            maps["b0"] = plain
-    if files.b0 is not None:
-        maps["b0"] = read_b0(files.b0)
-    if files.adc is not None:
-        maps["adc"] = read_adc(files.adc)
-    return maps
-
-
-def _susceptibility(path: Path) -> Volume:
-    volume = finite(read_volume(path, "ppm"))
+def _susceptibility(path: Path, grid: Grid | None) -> tuple[Volume, tuple[Note, ...]]:
+    file = read_nifti(path, "ppm")
+    volume = finite(file.volume)
+    if str(read_sidecar(path).get("Units") or "").strip().lower() == "ppb":
+        volume = volume.with_data(volume.data * np.float32(1e-3))
     high = float(np.percentile(np.abs(volume.data), 99.9))
     if volume.data.ndim != 3 or not 0 < high <= HIGHEST_PPM:
         raise InputError(
@@ -203,22 +236,40 @@ def _susceptibility(path: Path) -> Volume:
             f"expected a map in ppm, found shape {volume.data.shape} and values up to {high:.3g}.",
             "Give the susceptibility in ppm.",
         )
-    return volume
+    if grid is None:
+        return volume, file.notes
+    data, moved = onto(volume, grid, "map")
+    place = volume.grid if volume.grid == grid else grid
+    return Volume(data, place, "ppm", volume.source), (*file.notes, *moved)
 
 
-def _history(files: CaseFiles, maps: dict[str, Volume]) -> tuple[Record, ...]:
-    names: dict[str, list[str]] = {}
+def _history(
+    files: CaseFiles,
+    maps: Mapping[str, Volume],
+    acquisition: Acquisition | None,
+    notes: Sequence[Note],
+) -> tuple[Record, ...]:
+    paths: dict[str, list[Path]] = {}
     for role, path in files.roles():
-        names.setdefault(role.split(" ")[0], []).append(files.name_of(path))
-    return tuple(
-        Record(
-            "load",
-            quantity,
-            parameters={"files": names.get(ROLE_OF.get(quantity, quantity)) or names["dwi"]},
-            outputs={quantity: volume.digest},
-        )
-        for quantity, volume in maps.items()
-    )
+        paths.setdefault(role.split(" ")[0], []).append(path)
+    parts = paths.get("real", []) + paths.get("imaginary", [])
+    sources = {
+        "magnitude": paths.get("magnitude", parts),
+        "phase": paths.get("phase", parts),
+        "dwi": paths.get("dwi", paths.get("b0", []) + paths.get("adc", [])),
+        "b0": paths.get("b0", paths.get("dwi", [])),
+    }
+    records = []
+    for quantity, volume in maps.items():
+        read = sources.get(quantity) or paths[ROLE_OF.get(quantity, quantity)]
+        facts: dict[str, Any] = {"files": [files.name_of(path) for path in read]}
+        if quantity == "phase" and acquisition is not None:
+            facts |= {"unit": acquisition.phase_unit, "sign": acquisition.phase_sign}
+        names = {str(path) for path in read}
+        note = " ".join(str(n) for n in notes if n.where in names)
+        outputs = {quantity: volume.digest}
+        records.append(Record("load", quantity, facts, outputs=outputs, note=note))
+    return tuple(records)
 
 
 def _path(path: PathLike | None) -> Path | None:
@@ -227,3 +278,11 @@ def _path(path: PathLike | None) -> Path | None:
 
 def _paths(paths: PathLike | Sequence[PathLike]) -> tuple[Path, ...]:
     return (Path(paths),) if isinstance(paths, (str, Path)) else tuple(Path(p) for p in paths)
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    if len(values) != 3:
+        what = f"expected three numbers, found {len(values)}."
+        raise InputError("B0 direction", what, "Give it along the three voxel axes.")
+    x, y, z = (float(v) for v in values)
+    return (x, y, z)

@@ -1,4 +1,4 @@
-"""Masks and labels from files: binary, not empty, on the grid that they belong to."""
+"""Masks and labels from files: binary, not empty, brought to the grid of the case."""
 
 from __future__ import annotations
 
@@ -9,23 +9,34 @@ import numpy as np
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.quantities import LABELS
 from napari_qsm_stroke.errors import InputError
-from napari_qsm_stroke.io.nifti import finite, read_volume
+from napari_qsm_stroke.io.faults import Note
+from napari_qsm_stroke.io.nifti import finite, read_nifti
+from napari_qsm_stroke.io.regrid import onto
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_qsm_stroke.case.grid import Grid
 
+Read = tuple[Volume, tuple[Note, ...]]
 
-def read_mask(path: str | Path, grid: Grid) -> Volume:
-    """Read a mask as uint8, 0 or 1.
+
+def read_mask(path: str | Path, grid: Grid | None) -> Read:
+    """Read a mask as uint8, 0 or 1, and what is odd about it.
+
+    Parameters
+    ----------
+    path : path
+        On any grid; what lies on another one is brought to ``grid`` by its scanner coordinates.
+    grid : Grid, optional
+        That of the case; the mask stays on its own where there is none.
 
     Raises
     ------
     InputError
-        It is empty, holds more than one value besides 0, or lies on another grid.
+        It is empty, holds more than one value besides 0, or lies elsewhere.
     """
-    volume = _on_grid(path, grid)
+    volume, notes = _read(path)
     values = np.unique(volume.data)
     if values.size > 2 or (values.size == 2 and values[0] != 0):
         raise InputError(
@@ -38,18 +49,23 @@ def read_mask(path: str | Path, grid: Grid) -> Volume:
         raise InputError(
             str(path), "the mask is empty.", "Draw the mask, or leave it out to have it made."
         )
-    return Volume((volume.data > 0).astype(np.uint8), volume.grid, "", str(path))
+    place = volume.grid if grid is None else grid
+    data, moved = onto(volume, place, "mask")
+    return Volume((data > 0).astype(np.uint8), _ordered(volume, place), "", str(path)), (
+        *notes,
+        *moved,
+    )
 
 
-def read_territories(path: str | Path, grid: Grid) -> Volume:
-    """Read arterial territories as uint8 labels (``core.quantities.LABELS``).
+def read_territories(path: str | Path, grid: Grid | None) -> Read:
+    """Read arterial territories as uint8 labels (``core.quantities.LABELS``), and what is odd.
 
     Raises
     ------
     InputError
-        There are other labels, none at all, or it lies on another grid.
+        There are other labels, none at all, or it lies elsewhere.
     """
-    volume = _on_grid(path, grid)
+    volume, notes = _read(path)
     values = np.unique(volume.data)
     odd = [float(v) for v in values if v != 0 and v not in LABELS]
     if odd:
@@ -61,18 +77,23 @@ def read_territories(path: str | Path, grid: Grid) -> Volume:
         raise InputError(
             str(path), "there is no territory in it.", "Leave it out to have territories made."
         )
-    return Volume(volume.data.astype(np.uint8), volume.grid, "", str(path))
+    place = volume.grid if grid is None else grid
+    data, moved = onto(volume, place, "labels")
+    return Volume(data.astype(np.uint8), _ordered(volume, place), "", str(path)), (*notes, *moved)
 
 
-def _on_grid(path: str | Path, grid: Grid) -> Volume:
-    volume = finite(read_volume(path))
-    problem = grid.difference(volume.grid)
+def _ordered(volume: Volume, grid: Grid) -> Grid:
+    """The grid with the order of axes of the mask's own file where it lies on it."""
+    return volume.grid if volume.grid == grid else grid
+
+
+def _read(path: str | Path) -> Read:
+    file = read_nifti(path)
+    volume = finite(file.volume)
     if volume.data.ndim != 3:
-        problem = "it has four dimensions"
-    if problem:
         raise InputError(
             str(path),
-            f"does not lie on the grid of the gradient echo: {problem}.",
-            "Resample it to that grid.",
+            f"expected three dimensions, found {volume.data.shape}.",
+            "Give one image, not a series.",
         )
-    return volume
+    return volume, file.notes

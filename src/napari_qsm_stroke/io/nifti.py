@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
+import psutil
 from nibabel.orientations import (
     apply_orientation,
     axcodes2ornt,
@@ -29,15 +30,18 @@ from napari_qsm_stroke.case.grid import TOLERANCE_MM, Grid
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.io.atomic import write_bytes
+from napari_qsm_stroke.io.faults import Note
+from napari_qsm_stroke.io.orientation import affine_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+PACKED = b"\x1f\x8b"
+"""First bytes of a gzip file."""
 SLACK = 1 << 20
 """Bytes that may follow the image in its file (some programs pad)."""
-SMALLEST_MM, LARGEST_MM = 0.01, 100.0
-FLAT = 0.01
-"""Volume of the parallelepiped of the three axes, each of length one; 1 where they are square."""
+SHARE_OF_MEMORY = 0.25
+"""Of the free memory, that one file may take when it is unpacked."""
 MOST_PACKED = 1100
 """Deflate packs at most 1032 bytes into one."""
 EXPORT_AGAIN = "Export or copy the file again."
@@ -60,7 +64,9 @@ class NiftiFile:
     """An image in canonical order and what was odd about its header."""
 
     volume: Volume
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    scaling: tuple[float, float] | None = None
+    """Slope and intercept of integers in the file; None where values are stored as they are."""
 
 
 def read_volume(path: str | Path, unit: str = "") -> Volume:
@@ -91,8 +97,8 @@ def read_volume(path: str | Path, unit: str = "") -> Volume:
 def read_nifti(path: str | Path, unit: str = "") -> NiftiFile:
     """Read an image as ``read_volume`` does, and say what is odd about its header."""
     path = Path(path)
-    header, content = _unpack(path)
-    affine, warnings = _affine(path, header)
+    header, content, packed = _unpack(path)
+    affine, notes = affine_of(str(path), header, _shape(path, header))
     data = _values(path, header, content)
     orientation = io_orientation(affine)
     stored_as = "".join(nib.aff2axcodes(affine))
@@ -102,7 +108,8 @@ def read_nifti(path: str | Path, unit: str = "") -> NiftiFile:
         grid = Grid(data.shape[:3], canonical, stored_as)
     except InputError as error:
         raise InputError(str(path), error.what, error.remedy) from None
-    return NiftiFile(Volume(data, grid, unit, str(path)), warnings)
+    notes = (*notes, *_odd(path, header, packed))
+    return NiftiFile(Volume(data, grid, unit, str(path)), notes, _scaling(header))
 
 
 def read_shape(path: str | Path) -> tuple[int, ...]:
@@ -118,7 +125,7 @@ def read_shape(path: str | Path) -> tuple[int, ...]:
     path = Path(path)
     try:
         with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
+            packed = raw.read(2) == PACKED
             raw.seek(0)
             start = gzip.GzipFile(fileobj=raw).read(540) if packed else raw.read(540)
     except FileNotFoundError:
@@ -160,17 +167,10 @@ def write_volume(volume: Volume, path: str | Path, level: int = 4) -> Path:
     return write_bytes(path, content)
 
 
-def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
+def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes, bool]:
     """Header and all bytes of the file, decompressed and checked to the end."""
-    if not path.is_file():
-        raise _no_such_file(path)
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            str(path), f"cannot be read ({error.strerror}).", "Check the rights."
-        ) from None
-    packed = raw[:2] == b"\x1f\x8b"
+    raw = _raw(path)
+    packed = raw[:2] == PACKED
     try:
         stream = gzip.GzipFile(fileobj=io.BytesIO(raw)) if packed else io.BytesIO(raw)
         start = stream.read(540)
@@ -178,6 +178,7 @@ def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
         size = _size(path, header)
         if size > len(raw) * (MOST_PACKED if packed else 1):
             raise _truncated(path, size, len(raw))
+        _check_memory(path, size)
         content = start + stream.read(max(0, size - len(start)))
         rest = len(stream.read(SLACK + 1))
     except (EOFError, zlib.error, OSError) as error:
@@ -190,7 +191,47 @@ def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes]:
         raise InputError(
             str(path), f"holds more than the {size} bytes that its header says.", EXPORT_AGAIN
         )
-    return header, content
+    return header, content, packed
+
+
+def _raw(path: Path) -> bytes:
+    """All bytes of the file as it is."""
+    try:
+        if path.is_dir():
+            raise InputError(str(path), "is a folder, expected a file.", "Give the image in it.")
+        if not path.is_file():
+            raise _no_such_file(path)
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            str(path), f"cannot be read ({error.strerror}).", "Check the name and the rights."
+        ) from None
+    if not raw:
+        raise InputError(str(path), "is empty (0 bytes).", EXPORT_AGAIN)
+    return raw
+
+
+def _check_memory(path: Path, size: int) -> None:
+    free = psutil.virtual_memory().available
+    if size > SHARE_OF_MEMORY * free:
+        raise InputError(
+            str(path),
+            f"takes {size / 1e9:.1f} GB unpacked, {free / 1e9:.1f} GB of memory are free.",
+            "Check the size that its header says, or use a machine with more memory.",
+        )
+
+
+def _odd(path: Path, header: nib.Nifti1Header, packed: bool) -> list[Note]:
+    """What is odd about a file that can be read all the same."""
+    odd = []
+    if packed != path.name.lower().endswith(".gz"):
+        what = "is compressed" if packed else "is not compressed"
+        ending = ".nii.gz" if packed else ".nii"
+        odd.append(Note(str(path), f"{what}, its name says otherwise.", f"Rename it to {ending}."))
+    if (header["pixdim"][1:4] < 0).any():
+        what = "has a negative voxel size in its header: only the orientation was used."
+        odd.append(Note(str(path), what, "Check left and right."))
+    return odd
 
 
 def _header(path: Path, start: bytes) -> nib.Nifti1Header:
@@ -199,6 +240,12 @@ def _header(path: Path, start: bytes) -> nib.Nifti1Header:
     kind = next((kinds[n] for n in sizes if n in kinds), None)
     length = next((n for n in sizes if n in kinds), 0)
     magic = start[344:348] if length == 348 else start[4:8]
+    if start[:2] == PACKED:
+        raise InputError(str(path), "is compressed twice.", "Unpack it once, e.g. with gunzip.")
+    if magic in {b"ni1\0", b"ni2\0"}:
+        raise InputError(
+            str(path), "keeps its image in another file (.img).", "Convert it to one .nii file."
+        )
     if kind is None or len(start) < length or magic not in {b"n+1\0", b"n+2\0"}:
         raise InputError(
             str(path), "is no NIfTI image (.nii or .nii.gz).", "Convert it, e.g. with dcm2niix."
@@ -258,40 +305,6 @@ def _size(path: Path, header: nib.Nifti1Header) -> int:
     return offset + math.prod(shape) * int(dtype.itemsize)
 
 
-def _affine(path: Path, header: nib.Nifti1Header) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Affine as nibabel chooses it (sform before qform), and what is odd about it."""
-    try:
-        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
-        sform, qform = header.get_sform(coded=True), header.get_qform(coded=True)
-    except (*BROKEN, np.linalg.LinAlgError) as error:
-        raise InputError(
-            str(path), f"has no usable orientation ({_short(error)}).", EXPORT_AGAIN
-        ) from None
-    _check_affine(path, affine)
-    warnings: list[str] = []
-    if sform[1] == 0 and qform[1] == 0:
-        warnings.append("No orientation in the header: left and right are only assumed.")
-    elif sform[1] and qform[1]:
-        corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(_shape(path, header)[:3]) - 1)
-        offsets = (sform[0] - qform[0]) @ np.c_[corners, np.ones(8)].T
-        apart = float(np.abs(offsets).max())
-        if apart > 10 * TOLERANCE_MM:
-            warnings.append(f"sform and qform differ by up to {apart:.1f} mm: the sform was used.")
-    return affine, tuple(warnings)
-
-
-def _check_affine(path: Path, affine: NDArray[np.float64]) -> None:
-    remedy = "Repair the header of the image."
-    if not np.isfinite(affine).all():
-        raise InputError(str(path), "the affine of the header is not finite.", remedy)
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
-    if sizes.min() < SMALLEST_MM or sizes.max() > LARGEST_MM:
-        shown = " x ".join(f"{s:.3g}" for s in sizes)
-        raise InputError(str(path), f"voxels of {shown} mm cannot be right.", remedy)
-    if abs(np.linalg.det(affine[:3, :3] / sizes)) < FLAT or np.isnan(io_orientation(affine)).any():
-        raise InputError(str(path), "the affine of the header is singular.", remedy)
-
-
 def _values(path: Path, header: nib.Nifti1Header, content: bytes) -> NDArray[np.float32]:
     shape = _shape(path, header)
     offset = int(header["vox_offset"])
@@ -308,6 +321,14 @@ def _values(path: Path, header: nib.Nifti1Header, content: bytes) -> NDArray[np.
             return data.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         return (data * np.float64(slope) + np.float64(inter)).astype(np.float32)
+
+
+def _scaling(header: nib.Nifti1Header) -> tuple[float, float] | None:
+    """Slope and intercept of integers, where the header has them."""
+    slope, inter = header.get_slope_inter()
+    if slope is None or header.get_data_dtype().kind not in "iu" or (slope == 1 and not inter):
+        return None
+    return float(slope), float(inter or 0.0)
 
 
 def _short(error: BaseException) -> str:

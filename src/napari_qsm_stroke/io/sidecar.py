@@ -9,6 +9,9 @@ from typing import Any
 
 from napari_qsm_stroke.errors import InputError
 
+PHASE_SIGN_CORRECTED = "PhaseSignCorrected"
+"""Key of a phase sidecar: true where an import has already made positive field positive phase."""
+
 
 def stem(path: str | Path) -> str:
     """Name of an image file without ``.nii`` or ``.nii.gz``."""

@@ -158,7 +158,7 @@ def _header(case: Case, argument: Argument) -> Any:
         case "voxel_size":
             return case.grid.voxel_size
         case "b0_dir":
-            return case.grid.b0_dir
+            return case.b0_dir
         case "affine":
             return case.grid.affine
         case "side":
