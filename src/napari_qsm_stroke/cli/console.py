@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.core.progress import Progress
+    from napari_qsm_stroke.io.check import Checked
     from napari_qsm_stroke.pipeline.measure import Measurements
     from napari_qsm_stroke.pipeline.recipe import Recipe
 
 WIDTH_OF_A_FILE = 136
 """Columns of a table that goes into a file or a pipe."""
+UNBROKEN = 4000
+"""Columns of a table whose lines are never broken."""
 
 
 @contextmanager
@@ -119,6 +122,24 @@ def show_measurements(measurements: Measurements) -> None:
             console.print(f"{REGIONS[row.region]}: {row.qc}")
     for note in measurements.notes:
         console.print(note)
+
+
+def show_problems(checked: Checked) -> None:
+    """Print all that is wrong with a data set; in a file or a pipe each problem is one line."""
+    if not checked.problems:
+        return
+    console = output()
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, width=UNBROKEN)
+    table = Table()
+    for title in ("Examination", "Level"):
+        table.add_column(title, no_wrap=True)
+    for title in ("File", "What is wrong", "What to do"):
+        table.add_column(title, overflow="fold")
+    for problem in checked.problems:
+        about = problem.examination or "data set"
+        table.add_row(about, problem.level, problem.file, problem.fault, problem.remedy)
+    console.print(table)
 
 
 def _number(value: float | None, form: str) -> str:

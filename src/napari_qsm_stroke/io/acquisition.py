@@ -88,8 +88,7 @@ def _echo_times(
     said = echo.echo_times(faults)
     times = files.echo_times if files.echo_times is not None else said
     if not times:
-        what = "none given, and the sidecars have none."
-        faults.add(MissingError("Echo times", what, PER_ECHO))
+        faults.add(_no_times(echo))
         return None
     if echo.echoes and len(times) != echo.echoes:
         what = f"{len(times)} given for {echo.echoes} echoes."
@@ -103,6 +102,18 @@ def _echo_times(
         with faults:
             _check_seconds(said, echo.first.where)
     return tuple(times)
+
+
+def _no_times(echo: GradientEcho) -> InputError:
+    """Say which sidecars have no echo time, where others have."""
+    for part in (echo.first, echo.second):
+        known = [sidecar.get("EchoTime") is not None for sidecar in part.sidecars]
+        if any(known) and not all(known):
+            where = str(part.paths[known.index(False)])
+            what = "its sidecar gives no EchoTime, those of other echoes do."
+            return MissingError(where, what, "Write it in seconds into the sidecar (.json).")
+    what = "none given, and the sidecars have none."
+    return MissingError("Echo times", what, PER_ECHO)
 
 
 def _check_seconds(said: tuple[float, ...], where: str) -> None:

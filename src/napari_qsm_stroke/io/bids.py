@@ -1,36 +1,24 @@
-"""BIDS data sets: which files belong to which examination; a case written as raw data."""
+"""BIDS data sets: which files belong to which examination."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_qsm_stroke.errors import MissingError
+from napari_qsm_stroke.errors import InputError, MissingError
+from napari_qsm_stroke.io.bids_names import ImageName, read_name
+from napari_qsm_stroke.io.faults import Note
 from napari_qsm_stroke.io.files import CaseFiles
-from napari_qsm_stroke.io.sidecar import stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-GRADIENT_ECHO = ("MEGRE", "T2starw", "GRE", "SWI")
-"""Suffixes of a gradient echo, the preferred one first. The last two are habits, not BIDS."""
-PHASE_WORDS = {"phase", "ph"}
-MAGNITUDE_WORDS = {"mag", "magnitude"}
-FOLDERS = ("anat", "swi")
-
-
-@dataclass(frozen=True)
-class _Image:
-    """A gradient-echo image and what its name says."""
-
-    path: Path
-    suffix: str
-    part: str
-    echo: int
-    series: str
-    """Everything in the name but echo and part: images of one acquisition share it."""
+GRADIENT_ECHO = ("MEGRE", "T2starw", "T2star", "GRE", "QSM", "", "SWI", "T1w")
+"""Suffixes of a gradient echo, the preferred one first. Only the first two and T1w are BIDS."""
+ONLY_WITH_PHASE = {"T1w", ""}
+"""Suffixes that mean a gradient echo only where there is phase beside the magnitude."""
+FOLDERS = ("anat", "swi", "gre", "qsm")
+Parts = dict[str, list[ImageName]]
 
 
 def find_cases(bids_dir: str | Path, labels: Sequence[str] = ()) -> list[CaseFiles]:
@@ -72,63 +60,127 @@ def find_cases(bids_dir: str | Path, labels: Sequence[str] = ()) -> list[CaseFil
 def _of_subject(root: Path, subject: Path) -> list[CaseFiles]:
     sessions = sorted(p for p in subject.glob("ses-*") if p.is_dir())
     found = [_of_folder(root, folder) for folder in sessions or [subject]]
-    complete = [files for files in found if files.magnitude or files.phase or files.fault]
+    complete = [files for files in found if files.has_gradient_echo or files.faults]
     return complete or found[:1]
 
 
 def _of_folder(root: Path, folder: Path) -> CaseFiles:
     """Files of one examination; ``folder`` is that of the subject or of the session."""
     key = "_".join(folder.relative_to(root).parts)
-    magnitude, phase, fault = _choose(list(_images(folder)))
-    diffusion = sorted(p for p in (folder / "dwi").glob("*.nii*") if p.is_file())
+    anatomy = [name for sub in FOLDERS for name in _images(folder / sub)]
+    diffusion = _images(folder / "dwi")
+    faults = list(_foreign(key, [*anatomy, *diffusion]))
+    notes: list[Note] = []
+    parts = _choose(key, anatomy, faults)
+    faults += _gaps(parts, notes)
+    taken = {name.path for names in parts.values() for name in names}
+    others = [name for name in anatomy if name.path not in taken and not name.part]
+
+    def echoes(role: str) -> tuple[Path, ...]:
+        return _in_order(parts.get(role, []))
+
     return CaseFiles(
         key=key,
-        magnitude=magnitude,
-        phase=phase,
-        dwi=_first(diffusion, "dwi"),
-        adc=_first(diffusion, "adc"),
+        magnitude=echoes("magnitude"),
+        phase=echoes("phase"),
+        real=echoes("real"),
+        imaginary=echoes("imaginary"),
+        dwi=_only("DWI", ("dwi", "trace", "tracew", "b1000"), diffusion, notes),
+        b0=_only("b0 image", ("b0",), diffusion, notes),
+        adc=_only("ADC", ("adc",), diffusion, notes),
+        flair=_only("FLAIR", ("flair",), others, notes),
+        t1w=_only("T1", ("t1w",), others, notes),
         root=root,
-        fault=fault,
+        faults=tuple(faults),
+        notes=tuple(notes),
     )
 
 
-def _images(folder: Path) -> Iterator[_Image]:
-    for name in FOLDERS:
-        for path in sorted((folder / name).glob("*.nii*")):
-            words = stem(path).split("_")
-            part = "mag"
-            if words[-1].lower() in PHASE_WORDS | MAGNITUDE_WORDS:
-                part = "phase" if words.pop().lower() in PHASE_WORDS else "mag"
-            suffix = words.pop() if words else ""
-            entities = dict(word.split("-", 1) for word in words if "-" in word)
-            part = entities.pop("part", part)
-            entities = {k: v for k, v in entities.items() if k not in ("sub", "ses")}
-            echo = re.fullmatch(r"\d+", entities.pop("echo", "0"))
-            if suffix in GRADIENT_ECHO and echo and path.is_file():
-                series = "_".join([*(f"{k}-{v}" for k, v in entities.items()), suffix])
-                yield _Image(path, suffix, part, int(echo.group()), series)
+def _images(folder: Path) -> list[ImageName]:
+    return [read_name(path) for path in sorted(folder.glob("*.nii*")) if not path.is_dir()]
 
 
-def _choose(images: list[_Image]) -> tuple[tuple[Path, ...], tuple[Path, ...], str]:
-    """Magnitude and phase of the acquisition that has both (of any where none has), and a fault."""
-    series: dict[str, dict[str, list[_Image]]] = {}
-    for image in images:
-        series.setdefault(image.series, {}).setdefault(image.part, []).append(image)
-    complete = {name: parts for name, parts in series.items() if {"mag", "phase"} <= set(parts)}
-    candidates = complete or series
+def _foreign(key: str, names: Sequence[ImageName]) -> Iterator[InputError]:
+    """Images whose name says another subject or session than their folder."""
+    for name in names:
+        said = [f"{k}-{name.entities[k]}" for k in ("sub", "ses") if k in name.entities]
+        if not set(said) <= set(key.split("_")):
+            yield InputError(
+                str(name.path),
+                f"its name says {' '.join(said)}, its folder {' '.join(key.split('_'))}.",
+                "Put it where it belongs, or correct its name.",
+            )
+
+
+def _choose(key: str, names: Sequence[ImageName], faults: list[InputError]) -> Parts:
+    """Parts of the acquisition that has phase; of any where none has."""
+    series: dict[str, Parts] = {}
+    suffixes: dict[str, str] = {}
+    for name in names:
+        if name.suffix in GRADIENT_ECHO:
+            series.setdefault(name.series, {}).setdefault(name.part or "magnitude", []).append(name)
+            suffixes[name.series] = name.suffix
+    complete = {
+        which
+        for which, parts in series.items()
+        if {"magnitude", "phase"} <= set(parts) or {"real", "imaginary"} <= set(parts)
+    }
     for suffix in GRADIENT_ECHO:
-        found = [name for name in candidates if name.endswith(suffix)]
+        found = sorted(which for which in complete or series if suffixes[which] == suffix)
+        if not complete and suffix in ONLY_WITH_PHASE:
+            continue
         if len(found) > 1 and complete:
-            return (), (), f"there are several gradient echoes with phase: {', '.join(found)}."
+            what = f"there are several gradient echoes with phase: {', '.join(found)}."
+            faults.append(InputError(key, what, "Keep one of them in the data set."))
+            return {}
         if found:
-            parts = candidates[found[0]]
-            return _in_order(parts.get("mag", [])), _in_order(parts.get("phase", [])), ""
-    return (), (), ""
+            return _preferred(series[found[0]])
+    return {}
 
 
-def _in_order(images: list[_Image]) -> tuple[Path, ...]:
-    return tuple(image.path for image in sorted(images, key=lambda image: image.echo))
+def _preferred(parts: Parts) -> Parts:
+    """Magnitude and phase where both are there, else real and imaginary part."""
+    for pair in (("magnitude", "phase"), ("real", "imaginary")):
+        if set(pair) <= set(parts):
+            return {part: parts[part] for part in pair}
+    return parts
 
 
-def _first(paths: list[Path], suffix: str) -> Path | None:
-    return next((p for p in paths if stem(p).split("_")[-1].lower() == suffix), None)
+def _gaps(parts: Parts, notes: list[Note]) -> Iterator[InputError]:
+    """Echoes that one part has and the other has not, twice the same, and gaps in both."""
+    numbers = {part: [name.echo for name in names] for part, names in parts.items()}
+    for part, found in numbers.items():
+        twice = sorted({n for n in found if found.count(n) > 1})
+        if twice:
+            path = next(n.path for n in parts[part] if n.echo == twice[0])
+            what = f"there are several {part} images of echo {twice[0] or 1}."
+            yield InputError(str(path), what, "Keep one of them, or number the echoes.")
+    every = sorted({n for found in numbers.values() for n in found})
+    for part, found in numbers.items():
+        lacking = [n for n in every if n not in found]
+        if lacking and len(numbers) > 1:
+            listed = ", ".join(map(str, lacking))
+            where = str(parts[part][0].path.parent)
+            what = f"there is no {part} image of echo {listed}."
+            yield InputError(where, what, "Add it, or take the echo out of the other part.")
+    gaps = sorted(set(range(min(every, default=1), max(every, default=0))) - set(every))
+    if gaps:
+        where = str(next(iter(parts.values()))[0].path.parent)
+        what = f"Echo {', '.join(map(str, gaps))} is missing; the others were read."
+        notes.append(Note(where, what, "Export it again, or read the numbers with it in mind."))
+
+
+def _in_order(names: Sequence[ImageName]) -> tuple[Path, ...]:
+    return tuple(name.path for name in sorted(names, key=lambda name: name.echo))
+
+
+def _only(
+    role: str, words: Sequence[str], names: Sequence[ImageName], notes: list[Note]
+) -> Path | None:
+    """Return the image of that role, the first of several."""
+    found = [n for word in words for n in names if n.suffix.lower() == word]
+    if len(found) > 1:
+        others = ", ".join(name.path.name for name in found[1:])
+        what = f"was taken as {role}, one of several; {others} was left aside."
+        notes.append(Note(str(found[0].path), what, "Keep the right one in the data set."))
+    return found[0].path if found else None

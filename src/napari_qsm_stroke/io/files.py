@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_qsm_stroke.case.case import Side
-    from napari_qsm_stroke.io.faults import Faults
+    from napari_qsm_stroke.io.faults import Faults, Note
     from napari_qsm_stroke.io.phase_sign import PhaseSign
 
 DEFAULT_KEY = "sub-01"
@@ -64,8 +64,10 @@ class CaseFiles:
     phase_sign: PhaseSign = "auto"
     side: Side | None = None
     root: Path | None = None
-    fault: str = ""
-    """Why the files could not be sorted; loading then says so."""
+    faults: tuple[InputError, ...] = ()
+    """What is wrong with the names of the files; loading then says so."""
+    notes: tuple[Note, ...] = ()
+    """What is odd about them."""
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -102,8 +104,8 @@ class CaseFiles:
 
     def check(self, faults: Faults) -> None:
         """Collect files that are not there, and one file in two roles."""
-        if self.fault:
-            faults.add(InputError(self.key, self.fault, "Keep one of them in the data set."))
+        for error in self.faults:
+            faults.add(error)
         if (self.magnitude or self.phase) and (self.real or self.imaginary):
             what = "there are magnitude or phase as well as real or imaginary images."
             faults.add(InputError(self.key, what, "Give magnitude and phase, or the other two."))

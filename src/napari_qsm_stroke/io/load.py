@@ -173,10 +173,10 @@ def examine(
     if any(isinstance(error, MissingError) for error in faults.found):
         return None, ()  # what is there would only be said to be incomplete
     progress(0.0, "reading files")
-    notes: list[Note] = []
+    notes: list[Note] = list(files.notes)
     maps: dict[str, Volume] = {}
     echo = None
-    if not files.fault and (files.susceptibility is None or files.has_gradient_echo):
+    if files.has_gradient_echo or not (files.faults or files.susceptibility):
         echo = read_gradient_echo(files, faults)
     if echo is not None:
         notes += echo.notes

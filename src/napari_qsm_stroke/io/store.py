@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 
 from napari_qsm_stroke.case.grid import Grid
+from napari_qsm_stroke.case.quality import Quality
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.errors import InputError
 
@@ -70,20 +71,22 @@ class DiskStore:
         return self._folder / key[:2] / key
 
 
-def _facts(volume: Volume) -> dict[str, object]:
+def _facts(volume: Volume) -> dict[str, Any]:
     return {
         "affine": volume.grid.affine.tolist(),
         "stored_as": volume.grid.stored_as,
         "unit": volume.unit,
         "source": volume.source,
+        "quality": volume.quality.as_dict(),
         "digest": volume.digest,
     }
 
 
-def _read(path: Path, fact: Mapping[str, str]) -> Volume:
+def _read(path: Path, fact: Mapping[str, Any]) -> Volume:
     data = np.load(path, allow_pickle=False)
     grid = Grid(data.shape[:3], np.array(fact["affine"]), fact["stored_as"])
-    volume = Volume(data, grid, fact["unit"], fact["source"])
+    quality = Quality(**fact.get("quality", {}))
+    volume = Volume(data, grid, fact["unit"], fact["source"], quality)
     if volume.digest != fact["digest"]:
         raise ValueError(f"{path} is damaged")
     return volume
