@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from napari_qsm_stroke.case.provenance import INTENDED_USE
-from napari_qsm_stroke.cli import check, demo, measure, methods, reconstruct, run, simulate
+from napari_qsm_stroke.cli import check, demo, import_, measure, methods, reconstruct, run, simulate
 from napari_qsm_stroke.errors import Cancelled, InputError, ParameterError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 CRASH, USAGE, BAD_INPUT, STOPPED = 1, 2, 3, 130
-VERBS = (demo, simulate, check, run, reconstruct, measure, methods)
+VERBS = (demo, simulate, import_, check, run, reconstruct, measure, methods)
 EXIT_CODES = (
     "exit codes: 0 done, 1 crash, 2 usage, 3 bad input, 4 some subjects failed, 5 nothing to do, "
     "130 stopped by Ctrl-C"
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=version("napari-qsm-stroke"))
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for verb in VERBS:
-        name = verb.__name__.rpartition(".")[2]
+        name = verb.__name__.rpartition(".")[2].rstrip("_")
         command = verbs.add_parser(
             name, help=verb.HELP, description=f"{verb.HELP}. {INTENDED_USE}", epilog=EXIT_CODES
         )
