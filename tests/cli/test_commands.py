@@ -42,7 +42,7 @@ method = "tkd"
 [[step]]
 method = "reference_brain"
 """
-NAMES = [verb.__name__.rpartition(".")[2] for verb in VERBS]
+NAMES = [verb.__name__.rpartition(".")[2].rstrip("_") for verb in VERBS]
 Files = dict[str, list[Path]]
 
 
