@@ -57,14 +57,15 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 GRADIENT_PENALTY = 100.0
-FIELD_PENALTY = 0.02
-SUPPORT_PENALTY = 0.001
+FIELD_PENALTY = 0.007
+SUPPORT_PENALTY = 0.0003
+RELAXATION = 1.7
 FIRST_STEPS = 8
 EDGE_TOL, EDGE_ITERATIONS = 1e-3, 50
 STAGE = "Background"
 
 
-@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=3, memory=32)
+@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=4, memory=32)
 def tfi(
     total_field: TotalField,
     brain: Brain,
@@ -75,7 +76,7 @@ def tfi(
     regularisation: Annotated[float, Interval(gt=0, le=1)] = 2e-4,
     coarse_voxel: Annotated[float, Interval(gt=0, le=10), Unit("mm")] = 2.0,
     margin: Annotated[float, Interval(ge=4, le=60), Unit("mm")] = 12.0,
-    max_iter: Annotated[int, Interval(ge=1, le=1000)] = 60,
+    max_iter: Annotated[int, Interval(ge=1, le=1000)] = 30,
     tol: Annotated[float, Interval(gt=0, lt=1)] = 2e-3,
     progress: Progress = silent,
 ) -> tuple[LocalField, FieldMask]:
@@ -138,6 +139,8 @@ def tfi(
     inside = frame.cut(brain) != 0
     weight = data_weight(inside, None if field_noise is None else frame.cut(field_noise, brain))
     total = frame.cut(total_field, brain)
+    # a constant would leave nothing but its rounding errors, and those the next step enlarges
+    total -= np.float32(total[inside].mean(dtype=np.float64)) * inside
     # first all that is harmonic goes, the near field of air sinuses with it, which no coarse source
     # could explain; of the local field it takes a harmonic part along, which the fit gives back
     total -= _continued(total, inside, voxel_size, part(progress, 0, 0.1))
@@ -203,14 +206,24 @@ def _fit(
         spectrum = forward_packed(packed)
         solve_spectrum(spectrum, dipole, *powers, penalties)
         packed = backward_packed(spectrum)
-        change, norm = step_duals(packed, chi, gradient, edges, limits, voxel_size)
+        change, norm = step_duals(packed, chi, gradient, edges, limits, voxel_size, RELAXATION)
         if change <= tol * norm:
             break
         # the field block of the splitting: the background takes what the model leaves over
         background.improve(weight * (local - packed.imag - dual), False)
         local = np.where(inside, total - background.field, np.float32(0))
         descend(
-            packed, gradient, dual, support, local, weight, edges, limits, voxel_size, penalties
+            packed,
+            gradient,
+            dual,
+            support,
+            local,
+            weight,
+            edges,
+            limits,
+            voxel_size,
+            penalties,
+            RELAXATION,
         )
     return chi * inside, background.field
 

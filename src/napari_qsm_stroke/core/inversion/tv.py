@@ -21,7 +21,7 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 
-@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=2, memory=14)
+@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=3, memory=14)
 def tv(
     local_field: LocalField,
     field_mask: FieldMask,

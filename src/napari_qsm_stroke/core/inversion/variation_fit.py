@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.core.quantities import FloatArray
 
-PADDING_MM = 20.0
+PADDING_MM = 16.0
 GRADIENT_PENALTY = 100.0
 FIELD_PENALTY = 0.05
 OUTSIDE = 0.2
