@@ -107,8 +107,9 @@ def read_component(paths: Sequence[Path], role: str, faults: Faults) -> Componen
     for path in paths:
         file, sidecar = None, {}
         with faults:
-            file = read_nifti(path)
-            finite(file.volume)
+            read = read_nifti(path)
+            finite(read.volume)
+            file = read
         with faults:
             sidecar = read_sidecar(path)
         files.append(file)
