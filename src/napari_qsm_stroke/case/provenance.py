@@ -23,7 +23,8 @@ class Record:
     """One step of the history.
 
     ``action`` is ``"load"``, ``"run"``, ``"skip"`` or ``"edit"``; ``what`` names the method or the
-    quantity. Inputs and outputs map quantities to the digests of their volumes.
+    quantity. Inputs and outputs map quantities to the digests of their volumes, ``figures`` what
+    the method measured of its own result.
     """
 
     action: str
@@ -34,9 +35,10 @@ class Record:
     revision: int = 0
     seconds: float = 0.0
     note: str = ""
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("parameters", "inputs", "outputs"):
+        for name in ("parameters", "inputs", "outputs", "figures"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def as_dict(self) -> dict[str, Any]:

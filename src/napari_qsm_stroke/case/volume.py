@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_qsm_stroke.case.quality import Quality
 from napari_qsm_stroke.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Volume:
         Unit of the values.
     source : str
         Where the data came from, for messages.
+    quality : Quality
+        What the method that made the data says of them; data that replace them have none.
 
     Raises
     ------
@@ -42,6 +45,7 @@ class Volume:
     grid: Grid
     unit: str = ""
     source: str = ""
+    quality: Quality = field(default_factory=Quality)
 
     def __post_init__(self) -> None:
         view = np.asarray(self.data).view()

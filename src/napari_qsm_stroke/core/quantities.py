@@ -73,8 +73,12 @@ Territories = Annotated[ByteArray, Quantity("territories", "", "labels", "Arteri
 DWI = Quantity("dwi", "a.u.", "map", "DWI")
 B0_IMAGE = Quantity("b0", "a.u.", "map", "b0 image")
 ADC = Quantity("adc", "mm2/s", "map", "ADC")
-Dwi = Annotated[FloatArray, Quantity("dwi_aligned", "a.u.", "map", "DWI")]
-Adc = Annotated[FloatArray, Quantity("adc_aligned", "mm2/s", "map", "ADC")]
+DWI_ALIGNED = Quantity("dwi_aligned", "a.u.", "map", "DWI")
+ADC_ALIGNED = Quantity("adc_aligned", "mm2/s", "map", "ADC")
+DWI_PLACED = Quantity("dwi_placed", "a.u.", "map", "DWI as taken, in place")
+ADC_PLACED = Quantity("adc_placed", "mm2/s", "map", "ADC as taken, in place")
+Dwi = Annotated[FloatArray, DWI_ALIGNED]
+Adc = Annotated[FloatArray, ADC_ALIGNED]
 
 # Values of the acquisition and of the grid
 VoxelSize = Annotated[tuple[float, float, float], Header("voxel_size", "mm")]

@@ -53,6 +53,8 @@ LOOKS: dict[str, Look] = {
     "adc": Look("ADC (not aligned)"),
     "dwi_aligned": Look("DWI"),
     "adc_aligned": Look("ADC"),
+    "dwi_placed": Look("DWI as taken"),
+    "adc_placed": Look("ADC as taken"),
     "swi": Look("SWI"),
     "r2star": Look("R2*", limits=(0.0, 60.0)),
     "total_field": Look("Total field", limits=(-0.5, 0.5)),

@@ -110,6 +110,8 @@ def apply(
         outputs={k: v.digest for k, v in kept.items()},
         revision=method.revision,
         seconds=round(time.monotonic() - started, 3),
+        note=" ".join(dict.fromkeys(v.quality.doubt for v in kept.values() if v.quality.doubt)),
+        figures={k: f for v in kept.values() for k, f in v.quality.figures.items()},
     )
     progress(1.0, name)
     return case.with_maps(record, {k: v for k, v in kept.items() if k not in case.given})

@@ -20,6 +20,7 @@ from napari_qsm_stroke.core.measure.table import (
 )
 from napari_qsm_stroke.core.method import Parameter, Unit, parameters_of
 from napari_qsm_stroke.errors import InputError, MissingError
+from napari_qsm_stroke.pipeline.doubts import doubts, with_doubts
 from napari_qsm_stroke.pipeline.regions import (
     KEPT_CASES,
     Kept,
@@ -148,6 +149,7 @@ def measure(case: Case, settings: MeasureSettings | None = None) -> Measurements
     regions = regions_of(case, side, settings.guard)
     lacking = [f"There is no {name}: what needs it is not measured." for name in _lacking(case)]
     notes = [*lacking, *([side_note] if side_note else []), *(regions.notes if regions else ())]
+    notes += doubts(case)
     values = _vein_values(case, regions, settings)
     reference = _reference(case)
     rows = {}
@@ -160,7 +162,7 @@ def measure(case: Case, settings: MeasureSettings | None = None) -> Measurements
             counting = _counting(case, settings)
             rows[region] = _row(row, regions.voxels[region], values.get(region), counting)
     return Measurements(
-        rows=tuple(with_percentages(rows)),
+        rows=tuple(with_percentages(with_doubts(case, rows))),
         settings=settings,
         side=side,
         side_origin=origin,

@@ -79,7 +79,8 @@ class Stage:
     smoothing: float
     """Standard deviation in mm of the smoothing of both images."""
     step: float
-    """First step of the optimiser, in mm at the surface of the brain."""
+    """First step of the optimiser, in mm as the mean over the mask."""
+    last_step: float = 0.02
     iterations: int = 100
 
 
@@ -122,7 +123,9 @@ def align(
     Notes
     -----
     Mattes mutual information, doi:10.1109/TMI.2003.809072, of every voxel at the stage's
-    resolution; regular steps along the gradient, scaled by how far a parameter moves the image.
+    resolution; regular steps along the gradient, each parameter scaled by how far it moves the
+    voxels of the mask. Scales that SimpleITK estimates from the corners of the image are ten times
+    too large for rotations, and the steps then end up to 1.7 mm before the optimum.
     """
     share = 1 / (len(starts) + len(stages) - 1)
     found: list[tuple[Transform, float]] = []
@@ -187,16 +190,16 @@ def _align_stage(
     method.SetInterpolator(sitk.sitkLinear)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=stage.step,
-        minStep=stage.step / 30,
+        minStep=stage.last_step,
         numberOfIterations=stage.iterations,
-        relaxationFactor=0.6,
-        gradientMagnitudeTolerance=1e-6,
+        relaxationFactor=0.7,
+        gradientMagnitudeTolerance=1e-8,
     )
-    method.SetOptimizerScalesFromPhysicalShift()
     transform = type(start)(start)
     method.SetInitialTransform(transform, inPlace=True)
-    where = coarser(mask, stage.spacing, smooth=False)
-    method.SetMetricFixedMask(sitk.Cast(where > 0.5, sitk.sitkUInt8))
+    where = coarser(mask, stage.spacing, smooth=False) > 0.5
+    method.SetMetricFixedMask(sitk.Cast(where, sitk.sitkUInt8))
+    method.SetOptimizerScales(_scales(where, transform))
     stopped: list[Cancelled] = []
 
     def report() -> None:
@@ -216,6 +219,17 @@ def _align_stage(
     if stopped:
         raise stopped[0]
     return transform, method.GetMetricValue()
+
+
+def _scales(where: Image, transform: Transform) -> list[float]:
+    """Mean square in mm2 by which a unit of each parameter moves the voxels of a mask."""
+    index = np.argwhere(to_array(where) > 0.5) * np.array(where.GetSpacing())
+    place = index @ np.array(where.GetDirection()).reshape(3, 3).T + np.array(where.GetOrigin())
+    square = ((place - np.array(transform.GetCenter())) ** 2).mean(axis=0)
+    square = np.maximum(np.nan_to_num(square), 1.0)
+    if transform.GetNumberOfParameters() == 6:
+        return [*(square.sum() - square).tolist(), 1.0, 1.0, 1.0]
+    return [*np.tile(square, 3).tolist(), 1.0, 1.0, 1.0]
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def quality_strip(case: Case, measurements: Measurements) -> list[Light]:
         *_phase_offset(case),
         _coverage(case),
         _diffusion(case),
+        _territories(case),
         _mask(case, "infarct", "Infarct mask"),
         _mask(case, "veins", "Vein mask"),
         _veins(measurements),
@@ -120,7 +121,24 @@ def _coverage(case: Case) -> Light:
 def _diffusion(case: Case) -> Light:
     if "dwi_aligned" not in case.maps:
         return Light("Diffusion", "check", "No diffusion image: the infarct cannot be verified.")
-    return Light("Diffusion", "ok", "Aligned. Compare its contour with the images below.")
+    quality = case.maps["dwi_aligned"].quality
+    if quality.doubt:
+        return Light("Diffusion", "check", quality.doubt)
+    apart = quality.figures.get("disagreement_mm")
+    parts = "" if apart is None else f"; halves of the brain agree within {apart:.1f} mm"
+    return Light("Diffusion", "ok", f"Aligned{parts}. Compare its contour with the images below.")
+
+
+def _territories(case: Case) -> Light:
+    title = "Territories"
+    territories = case.maps.get("territories")
+    if territories is None:
+        return Light(title, "stop", "None in the case.")
+    if territories.quality.doubt:
+        return Light(title, "check", territories.quality.doubt)
+    if "territories" in case.given:
+        return _mask(case, "territories", title)
+    return Light(title, "check", "From a template: real borders differ by centimetres.")
 
 
 def _mask(case: Case, name: str, title: str) -> Light:
