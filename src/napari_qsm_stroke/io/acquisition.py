@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.io.gradient_echo import GradientEcho
 
 PER_ECHO = "Give one in seconds for each echo."
+IN_MILLISECONDS = 0.5
+"""An echo time (s) of a sidecar above this is in milliseconds."""
 LEVEL = "Nothing to repair; read the numbers with it in mind."
 
 
@@ -98,9 +100,12 @@ def _echo_times(
         if not np.allclose(times, said, rtol=0.01):
             what = f"Echo times given differ from those of the sidecars ({list(said)} s)."
             notes.append(Note(echo.first.where, what))
-    elif said:
-        with faults:
-            _check_seconds(said, echo.first.where)
+    elif said and min(said) > IN_MILLISECONDS:
+        shown = ", ".join(f"{t:g}" for t in said)
+        what = f"the sidecars give echo times of {shown} s, longer than any gradient echo."
+        remedy = "Write EchoTime in seconds, not milliseconds."
+        faults.add(InputError(echo.first.where, what, remedy))
+        return None
     return tuple(times)
 
 
@@ -114,17 +119,6 @@ def _no_times(echo: GradientEcho) -> InputError:
             return MissingError(where, what, "Write it in seconds into the sidecar (.json).")
     what = "none given, and the sidecars have none."
     return MissingError("Echo times", what, PER_ECHO)
-
-
-def _check_seconds(said: tuple[float, ...], where: str) -> None:
-    """Refuse echo times of sidecars that are in milliseconds."""
-    if min(said) > 0.5:
-        shown = ", ".join(f"{t:g}" for t in said)
-        raise InputError(
-            where,
-            f"the sidecars give echo times of {shown} s, longer than any gradient echo.",
-            "Write EchoTime in seconds, not milliseconds.",
-        )
 
 
 def _field_strength(files: CaseFiles, echo: GradientEcho, faults: Faults) -> float | None:

@@ -97,7 +97,7 @@ def _of_folder(root: Path, folder: Path) -> CaseFiles:
 
 
 def _images(folder: Path) -> list[ImageName]:
-    return [read_name(path) for path in sorted(folder.glob("*.nii*")) if not path.is_dir()]
+    return [read_name(path) for path in sorted(folder.glob("*.nii*"))]
 
 
 def _foreign(key: str, names: Sequence[ImageName]) -> Iterator[InputError]:

@@ -108,7 +108,7 @@ def read_nifti(path: str | Path, unit: str = "") -> NiftiFile:
         grid = Grid(data.shape[:3], canonical, stored_as)
     except InputError as error:
         raise InputError(str(path), error.what, error.remedy) from None
-    notes = (*notes, *_odd(path, header, packed))
+    notes = (*notes, *_odd(path, header, content, packed))
     return NiftiFile(Volume(data, grid, unit, str(path)), notes, _scaling(header))
 
 
@@ -221,14 +221,15 @@ def _check_memory(path: Path, size: int) -> None:
         )
 
 
-def _odd(path: Path, header: nib.Nifti1Header, packed: bool) -> list[Note]:
+def _odd(path: Path, header: nib.Nifti1Header, content: bytes, packed: bool) -> list[Note]:
     """What is odd about a file that can be read all the same."""
     odd = []
     if packed != path.name.lower().endswith(".gz"):
         what = "is compressed" if packed else "is not compressed"
         ending = ".nii.gz" if packed else ".nii"
         odd.append(Note(str(path), f"{what}, its name says otherwise.", f"Rename it to {ending}."))
-    if (header["pixdim"][1:4] < 0).any():
+    as_stored = type(header)(content[: int(header["sizeof_hdr"])], check=False)
+    if (as_stored["pixdim"][1:4] < 0).any():
         what = "has a negative voxel size in its header: only the orientation was used."
         odd.append(Note(str(path), what, "Check left and right."))
     return odd
