@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.io.dicom.acquisitions import LeftOut
 
+SOME_FAILED = 4
 HELP = "import DICOM files (classic or enhanced) into a BIDS data set, without who was examined"
 
 
@@ -90,7 +91,9 @@ def execute(arguments: argparse.Namespace) -> int:
             print(f"warning: {examination.key}: {warning}", file=sys.stderr)
     if result.others:
         print(f"{result.others} files of the folder are no DICOM files.")
-    return 0
+    for key, why in result.failures:
+        print(f"{key}: failed ({why})", file=sys.stderr)
+    return SOME_FAILED if result.failures else 0
 
 
 def _line(left: LeftOut) -> str:

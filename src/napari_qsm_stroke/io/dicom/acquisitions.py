@@ -133,11 +133,7 @@ def _fault_of_single(stack: Stack) -> str:
 
 def _gradient_echoes(stacks: list[Stack]) -> tuple[list[GradientEcho], list[Stack]]:
     """Join magnitude with phase, or real with imaginary; the rest comes second."""
-    series: dict[tuple[str, str], list[Stack]] = defaultdict(list)
-    for stack in stacks:
-        series[stack.first.series, stack.component].append(stack)
-    for found in series.values():
-        found.sort(key=lambda s: (s.echo_number or 0, s.echo_time or 0))
+    series = _by_series(stacks)
     found_echoes = []
     used: set[tuple[str, str]] = set()
     covered: list[list[Stack]] = []
@@ -166,6 +162,33 @@ def _gradient_echoes(stacks: list[Stack]) -> tuple[list[GradientEcho], list[Stac
         )
     unused = [s for key, found in series.items() if key not in used for s in found]
     return found_echoes, unused
+
+
+def _by_series(stacks: list[Stack]) -> dict[tuple[str, str], list[Stack]]:
+    """Stacks by series and component, echoes in order; echoes split over series are joined."""
+    series: dict[tuple[str, str], list[Stack]] = defaultdict(list)
+    for stack in stacks:
+        series[stack.first.series, stack.component].append(stack)
+    joined: dict[tuple[str, str], list[Stack]] = {}
+    for (name, component), found in series.items():
+        found.sort(key=lambda s: (s.echo_number or 0, s.echo_time or 0))
+        home = next(
+            (k for k, own in joined.items() if k[1] == component and _continues(own, found)),
+            (name, component),
+        )
+        joined[home] = [*joined.get(home, []), *found]
+    return joined
+
+
+def _continues(echoes: list[Stack], more: list[Stack]) -> bool:
+    """Tell whether a series is just the next echo of another one."""
+    last, next_one = echoes[-1], more[0]
+    if len(more) > 1 or len({s.first.series for s in echoes}) < len(echoes):
+        return False
+    if not last.echo_number or next_one.echo_number != last.echo_number + 1:
+        return False
+    later = (next_one.echo_time or 0) > (last.echo_time or 0)
+    return later and _same_place(last, next_one)
 
 
 def _partner(

@@ -55,6 +55,8 @@ class Result:
     """What an import did."""
 
     examinations: tuple[Imported, ...]
+    failures: tuple[tuple[str, str], ...]
+    """Examinations that could not be imported, and why."""
     others: int
     """Files of the folder that are no DICOM."""
 
@@ -103,12 +105,12 @@ def import_dicom(
     key_file : path, optional
         Written outside the data set: which label is who.
     progress : Progress
-        May raise ``Cancelled``; nothing is left behind then.
+        May raise ``Cancelled``; only finished examinations stay then.
 
     Raises
     ------
     InputError
-        The folder holds nothing that can be imported; the message lists what it holds.
+        No examination can be imported; the message lists what the folder holds.
     """
     times = None if echo_times is None else tuple(echo_times)
     key = None if key_file is None else Path(key_file)
@@ -148,14 +150,23 @@ def _import(dicom_dir: Path, bids_dir: Path, options: Options, progress: Progres
     names = name_visits(
         usable, found.files, bids_dir, key, label=options.label, session=options.session
     )
-    made = []
+    made: list[Imported] = []
+    errors: dict[str, InputError] = {}
     for index, study in enumerate(usable):
         span = 0.7 / len(usable)
         step = part(progress, 0.3 + index * span, 0.3 + (index + 1) * span)
-        made.append(_make(study, names[study.key], bids_dir, options, step))
-    if options.key_file:
-        dataset.write_key(options.key_file, extend_key(key, usable, names, found.files))
-    return Result(tuple(made), found.others)
+        try:
+            made.append(_make(study, names[study.key], bids_dir, options, step))
+        except InputError as error:
+            errors[study.key] = error
+            continue
+        if options.key_file:
+            key = extend_key(key, [study], names, found.files)
+            dataset.write_key(options.key_file, key)
+    if not made:
+        raise next(iter(errors.values()))
+    failures = tuple(("_".join(filter(None, names[k])), str(e)) for k, e in errors.items())
+    return Result(tuple(made), failures, found.others)
 
 
 REMEDY = "Export magnitude and phase of each echo of the gradient echo."
