@@ -80,3 +80,38 @@ class Acquisition:
                 f"expected 0.1 to 25 T, found {strength:g} T.",
                 "Give the field strength in tesla, e.g. 3.",
             )
+
+
+ORIGINS = {"header": "from the files", "derived": "from their orientation", "user": "typed in"}
+"""Where a value came from, in words."""
+
+
+def acquisition_lines(
+    acquisition: Acquisition, b0_dir: tuple[float, float, float]
+) -> tuple[str, ...]:
+    """Say how a case was acquired, one value a line, each with where it came from.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+        Of the case.
+    b0_dir : tuple of float
+        Field direction along the voxel axes (right, front, top) that is used.
+    """
+
+    def origin(name: str) -> str:
+        said = acquisition.origins.get(name, "")
+        return f" ({ORIGINS.get(said, said)})" if said else ""
+
+    times = ", ".join(f"{1000 * time:.4g}" for time in acquisition.echo_times)
+    direction = ", ".join(f"{value + 0.0:.3f}" for value in b0_dir)
+    lines = [
+        f"Echo times {times} ms{origin('echo_times')}",
+        f"Field strength {acquisition.field_strength:g} T{origin('field_strength')}",
+        f"Main field along ({direction}) of right, front, top{origin('b0_direction')}",
+    ]
+    if acquisition.phase_unit:
+        lines.append(f"Phase in {acquisition.phase_unit}")
+    if acquisition.phase_sign:
+        lines.append(f"Sign of the phase {acquisition.phase_sign}")
+    return tuple(lines)

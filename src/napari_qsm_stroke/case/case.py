@@ -149,3 +149,8 @@ class Case:
         """Return a case with the side of the stroke said by the user."""
         record = Record("edit", "side", parameters={"side": side})
         return replace(self, side=side, history=(*self.history, record))
+
+
+def notes_of_loading(case: Case) -> tuple[str, ...]:
+    """What was odd about the files of a case, one sentence or two a quantity."""
+    return tuple(f"{r.what}: {r.note}" for r in case.history if r.action == "load" and r.note)

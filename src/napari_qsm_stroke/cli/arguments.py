@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_qsm_stroke.io.phase_sign import PHASE_SIGNS
+
 if TYPE_CHECKING:
     import argparse
 
@@ -41,6 +43,17 @@ def add_side(command: argparse.ArgumentParser) -> None:
         "--side",
         choices=("left", "right"),
         help="the patient's side of the stroke (default: the side of the infarct)",
+    )
+
+
+def add_phase_sign(command: argparse.ArgumentParser) -> None:
+    """Add the switch for the sign of the phase."""
+    command.add_argument(
+        "--phase-sign",
+        choices=PHASE_SIGNS,
+        default="auto",
+        help="auto: phase of GE scanners is negated unless its .json says that this was done "
+        "(default); keep: as stored; negate: always",
     )
 
 

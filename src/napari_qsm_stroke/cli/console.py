@@ -10,6 +10,8 @@ from rich import progress as rich_progress
 from rich.console import Console
 from rich.table import Table
 
+from napari_qsm_stroke.case.acquisition import acquisition_lines
+from napari_qsm_stroke.case.case import notes_of_loading
 from napari_qsm_stroke.core.measure.regions import REGIONS
 from napari_qsm_stroke.core.method import get_method
 
@@ -83,6 +85,16 @@ def show_cautions(recipe: Recipe) -> None:
                 f"warning: {step.method} is not recommended for this study: {caution}",
                 file=sys.stderr,
             )
+
+
+def show_acquisition(case: Case) -> None:
+    """Print how the case was acquired, where each value came from, and what is unusual."""
+    acquisition = case.acquisition
+    for line in acquisition_lines(acquisition, case.b0_dir) if acquisition else ():
+        print(line, file=sys.stderr)
+    warnings = acquisition.warnings if acquisition else notes_of_loading(case)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def show_left_out(case: Case) -> None:

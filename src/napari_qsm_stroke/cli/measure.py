@@ -26,7 +26,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Load, measure, write."""
-    from napari_qsm_stroke.cli.console import show_measurements, shown
+    from napari_qsm_stroke.cli.console import show_acquisition, show_measurements, shown
     from napari_qsm_stroke.cohort.export import export
     from napari_qsm_stroke.cohort.participant import Plan, describe
     from napari_qsm_stroke.core.progress import part
@@ -49,6 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     )
     with shown("measure") as progress:
         case = load_files(files, part(progress, 0.0, 0.5))
+        show_acquisition(case)
         check_inputs(case)
         progress(0.5, "measuring")
         measurements = measure(case)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_qsm_stroke.cli.arguments import add_masks, add_recipe, add_side
+from napari_qsm_stroke.cli.arguments import add_masks, add_phase_sign, add_recipe, add_side
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +32,15 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         default=[],
         help="phase, in the same order; in rad, or as the scanner stores it",
     )
+    for name, what in (("real", "real part"), ("imaginary", "imaginary part")):
+        command.add_argument(
+            f"--{name}",
+            metavar="FILE",
+            nargs="+",
+            type=Path,
+            default=[],
+            help=f"{what} of the signal; both together instead of magnitude and phase",
+        )
     command.add_argument(
         "--echo-times",
         metavar="S",
@@ -47,13 +55,20 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         help="field strength in tesla (default: from the .json beside the files)",
     )
     command.add_argument(
+        "--b0-direction",
+        metavar=("X", "Y", "Z"),
+        nargs=3,
+        type=float,
+        help="direction of the main field along the voxel axes of the files "
+        "(default: from their orientation)",
+    )
+    add_phase_sign(command)
+    command.add_argument(
         "--dwi", metavar="FILE", type=Path, help="diffusion-weighted image, or series with .bval"
     )
     command.add_argument("--b0", metavar="FILE", type=Path, help="b0 image of the diffusion series")
     command.add_argument("--adc", metavar="FILE", type=Path, help="ADC map")
-    command.add_argument(
-        "--brain-mask", metavar="FILE", type=Path, help="brain mask on the gradient echo's grid"
-    )
+    command.add_argument("--brain-mask", metavar="FILE", type=Path, help="brain mask")
     add_masks(command)
     add_side(command)
     add_recipe(command)
@@ -65,6 +80,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Load, run, measure, write."""
     from napari_qsm_stroke.cli.console import (
+        show_acquisition,
         show_cautions,
         show_left_out,
         show_measurements,
@@ -82,6 +98,8 @@ def execute(arguments: argparse.Namespace) -> int:
     files = CaseFiles(
         magnitude=tuple(arguments.magnitude),
         phase=tuple(arguments.phase),
+        real=tuple(arguments.real),
+        imaginary=tuple(arguments.imaginary),
         dwi=arguments.dwi,
         b0=arguments.b0,
         adc=arguments.adc,
@@ -91,17 +109,18 @@ def execute(arguments: argparse.Namespace) -> int:
         territories=arguments.territories,
         echo_times=tuple(arguments.echo_times) if arguments.echo_times else None,
         field_strength=arguments.field_strength,
+        b0_direction=tuple(arguments.b0_direction) if arguments.b0_direction else None,
+        phase_sign=arguments.phase_sign,
         side=arguments.side,
     )
     plan = Plan(arguments.recipe, tuple(arguments.values))
     store = DiskStore(arguments.work) if arguments.work else None
     job = describe(files, plan)
-    if files.magnitude or files.phase:
+    if files.has_gradient_echo:
         show_cautions(plan.recipe_for(count_echoes(files)))
     with shown("reconstruct") as progress:
         case = load_files(files, part(progress, 0.0, 0.05))
-        for warning in case.acquisition.warnings if case.acquisition else ():
-            print(f"warning: {warning}", file=sys.stderr)
+        show_acquisition(case)
         case, measurements = reconstruct(case, plan, part(progress, 0.05, 0.95), store)
         progress(0.95, "writing files")
         written = export(case, measurements, arguments.out, job.timed(time.monotonic() - started))

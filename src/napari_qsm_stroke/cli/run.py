@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_qsm_stroke.cli.arguments import add_recipe
+from napari_qsm_stroke.cli.arguments import add_phase_sign, add_recipe
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +36,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         default=[],
         help="only these subjects, with or without sub-",
     )
+    add_phase_sign(command)
     add_recipe(command)
     command.add_argument(
         "--engine", choices=("serial",), default="serial", help="serial: one after the other"
@@ -51,7 +53,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from napari_qsm_stroke.io.bids import find_cases
     from napari_qsm_stroke.io.store import DiskStore
 
-    found = find_cases(arguments.bids_dir, arguments.participant_label)
+    found = [
+        replace(files, phase_sign=arguments.phase_sign)
+        for files in find_cases(arguments.bids_dir, arguments.participant_label)
+    ]
     if arguments.out_dir.resolve() == arguments.bids_dir.resolve():
         raise InputError(
             str(arguments.out_dir), "is the raw data set itself.", "Give another folder."

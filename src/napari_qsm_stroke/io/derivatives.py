@@ -140,6 +140,9 @@ def provenance(case: Case) -> dict[str, Any]:
         facts["Acquisition"] = {
             "EchoTimes": list(case.acquisition.echo_times),
             "MagneticFieldStrength": case.acquisition.field_strength,
+            "B0Direction": list(case.b0_dir),
+            "PhaseUnit": case.acquisition.phase_unit,
+            "PhaseSign": case.acquisition.phase_sign,
             "Origins": dict(case.acquisition.origins),
             "Warnings": list(case.acquisition.warnings),
         }

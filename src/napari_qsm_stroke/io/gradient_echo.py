@@ -136,7 +136,7 @@ def _from_parts(
         return (
             Volume(magnitude, real.grid, "a.u.", source),
             Volume(phase, real.grid, "rad", source),
-            "from real and imaginary part",
+            "the real and imaginary part of the signal",
             notes,
         )
     return None, None, "", ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_qsm_stroke.case.case import notes_of_loading
 from napari_qsm_stroke.case.provenance import INTENDED_USE, software
 from napari_qsm_stroke.core.measure.regions import REGIONS
 from napari_qsm_stroke.core.measure.table import OK
@@ -76,11 +77,20 @@ def _facts(case: Case, measurements: Measurements) -> tuple[tuple[str, str], ...
     infarct = measurements.infarct_volume_ml
     return (
         ("Acquisition", acquisition_words(case) or "not known"),
+        *_phase(case),
         ("Side of the stroke", f"{side}, {where}" if where else side),
         ("Infarct", f"{number(infarct, 1)} ml" if infarct is not None else "none in the case"),
         ("Susceptibility relative to", measurements.reference or "not known"),
         ("Software", f"napari-qsm-stroke {software().napari_qsm_stroke}"),
     )
+
+
+def _phase(case: Case) -> tuple[tuple[str, str], ...]:
+    """In which unit and with which sign the phase was stored, where that is known."""
+    acquisition = case.acquisition
+    if acquisition is None or not acquisition.phase_sign:
+        return ()
+    return (("Phase", f"in {acquisition.phase_unit}; sign {acquisition.phase_sign}"),)
 
 
 def _finding(measurements: Measurements) -> str:
@@ -97,7 +107,7 @@ def _finding(measurements: Measurements) -> str:
 
 
 def _warnings(case: Case, measurements: Measurements) -> tuple[str, ...]:
-    acquisition = case.acquisition.warnings if case.acquisition else ()
+    acquisition = case.acquisition.warnings if case.acquisition else notes_of_loading(case)
     rows = [f"{REGIONS[r.region]}: {r.qc}" for r in measurements.rows if r.qc != OK]
     return tuple(sentence(text) for text in (*acquisition, *measurements.notes, *rows))
 
