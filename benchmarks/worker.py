@@ -113,7 +113,7 @@ def recipe(job: dict[str, Any]) -> dict[str, Any]:
     def work() -> None:
         loaded: list[Any] = []
         loading.append(Seconds.of(lambda: loaded.append(load_files(files))))
-        run(loaded[0], chosen)
+        run(loaded[0], chosen, lean=True)
 
     taken = peak_bytes(lambda: whole.append(Seconds.of(work)))
     whole.append(Seconds.of(work))

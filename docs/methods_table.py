@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.method import Method, Parameter
 
 STAGES = {
-    "echoes": "Raw echoes to signal",
-    "field": "Signal to total field",
+    "echoes": "Phase offset of the raw echoes",
+    "field": "Echoes to total field",
     "background": "Total field to local field",
     "inversion": "Local field to susceptibility",
     "relaxation": "Relaxation",

@@ -27,8 +27,6 @@ from napari_qsm_stroke.pipeline.simulate import simulate
 RECIPE = """
 name = "quick"
 [[step]]
-method = "complex_signal"
-[[step]]
 method = "magnitude_brain"
 [[step]]
 method = "laplacian"

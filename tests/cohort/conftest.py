@@ -11,8 +11,6 @@ import pytest
 RECIPE = """
 name = "quick"
 [[step]]
-method = "complex_signal"
-[[step]]
 method = "magnitude_brain"
 working_resolution = 4.0
 [[step]]

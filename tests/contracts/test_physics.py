@@ -12,7 +12,7 @@ from contract_suite.scene import USUAL_VOXELS
 from napari_qsm_stroke.core.method import METHODS, Method
 
 OF_QUANTITIES: dict[str, Callable[[Method], None]] = {
-    "signal": physics.check_signal,
+    "phase_offset": physics.check_phase_offset,
     "unwrapped_phase": physics.check_unwrapped,
     "total_field": physics.check_field_in_ppm,
     "r2star": physics.check_r2star,

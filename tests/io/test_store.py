@@ -20,10 +20,9 @@ KEY = "0123456789abcdef"
 def kept() -> dict[str, Volume]:
     rng = np.random.default_rng(0)
     grid = Grid((4, 5, 6), np.diag([1, 2, 3, 1.0]), "LPS")
-    signal = rng.normal(0, 1, (4, 5, 6, 2)) + 1j
     return {
         "susceptibility": Volume(rng.normal(0, 1, (4, 5, 6)).astype(np.float32), grid, "ppm", "x"),
-        "signal": Volume(signal.astype(np.complex64), grid, "a.u."),
+        "phase": Volume(rng.normal(0, 1, (4, 5, 6, 2)).astype(np.float32), grid, "rad"),
         "brain": Volume(np.ones((4, 5, 6), np.uint8), grid),
     }
 
@@ -78,10 +77,10 @@ def test_a_full_disk_leaves_no_entry(tmp_path: Path, monkeypatch):
 
 def test_a_step_is_not_computed_twice(small_case: Case, tmp_path: Path):
     store = DiskStore(tmp_path)
-    first = apply(small_case, "complex_signal", store=store)
+    first = apply(small_case, "r2star_fit", store=store)
     kept_entries = sorted(tmp_path.rglob("entry.json"))
     times = [p.stat().st_mtime_ns for p in kept_entries]
-    again = apply(small_case, "complex_signal", store=DiskStore(tmp_path))
-    assert again.maps["signal"].digest == first.maps["signal"].digest
+    again = apply(small_case, "r2star_fit", store=DiskStore(tmp_path))
+    assert again.maps["r2star"].digest == first.maps["r2star"].digest
     assert [p.stat().st_mtime_ns for p in sorted(tmp_path.rglob("entry.json"))] == times
     assert len(kept_entries) == 1

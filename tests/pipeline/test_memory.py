@@ -12,7 +12,13 @@ from napari_qsm_stroke import Case, Recipe, Volume, run
 from napari_qsm_stroke.cli.main import main
 from napari_qsm_stroke.core.method import forget as forget_method
 from napari_qsm_stroke.core.method import get_method, method
-from napari_qsm_stroke.core.quantities import Brain, LocalField, Magnitude, Signal, Susceptibility
+from napari_qsm_stroke.core.quantities import (
+    Brain,
+    LocalField,
+    Magnitude,
+    Susceptibility,
+    UnwrappedPhase,
+)
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline import memory
 from napari_qsm_stroke.pipeline.apply import apply
@@ -27,16 +33,16 @@ def greedy() -> Iterator[None]:
     CALLED.clear()
 
     @method(memory=3)
-    def per_echo(magnitude: Magnitude) -> Signal:
+    def per_echo(magnitude: Magnitude) -> UnwrappedPhase:
         """Take three volumes for each echo."""
         CALLED.append("per_echo")
-        return magnitude.astype(np.complex64)
+        return magnitude.copy()
 
     @method(memory=10)
-    def in_mask(signal: Signal, brain: Brain) -> LocalField:
+    def in_mask(unwrapped_phase: UnwrappedPhase, brain: Brain) -> LocalField:
         """Take ten volumes of the brain for each echo."""
         CALLED.append("in_mask")
-        return signal[..., 0].real.copy()
+        return unwrapped_phase[..., 0].copy()
 
     @method()
     def unknown(local_field: LocalField) -> Susceptibility:
@@ -70,7 +76,7 @@ def test_what_does_not_fit_is_refused_before_anything_runs(
     small_case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     voxels = 8 * 10 * 6
-    peak = needed_bytes(small_case, get_method("in_mask")) + 8 * 2 * voxels  # and the signal
+    peak = needed_bytes(small_case, get_method("in_mask")) + 4 * 2 * voxels  # and the phase
     monkeypatch.setattr(memory, "free_bytes", lambda: peak - 1)
     with pytest.raises(InputError, match=r"in_mask on a grid of 8 x 10 x 6 needs about .* GB"):
         run(small_case, recipe())
@@ -112,3 +118,12 @@ def test_it_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods", "unknown"]) == 0
     assert "memory" not in capsys.readouterr().out
     assert get_method("unknown").memory_words == "not declared"
+
+
+def test_a_lean_run_lets_go_of_series_that_no_step_takes_any_more(small_case: Case) -> None:
+    assert "unwrapped_phase" in run(small_case, recipe()).maps
+    done = run(small_case, recipe(), lean=True)
+    assert "unwrapped_phase" not in done.maps
+    assert {"magnitude", "phase", "local_field", "susceptibility"} <= set(done.maps)
+    first = Recipe("first", (Step("per_echo"),))
+    assert "unwrapped_phase" in run(small_case, first, lean=True).maps

@@ -32,7 +32,7 @@ def test_large_or_rough_offsets_are_to_be_checked(
         2 + 3 * slope * np.indices(shape)[0] + noise * np.random.default_rng(3).normal(size=shape)
     )
     volume = Volume(offset.astype(np.float32), stroke_case.grid, "rad")
-    case = stroke_case.with_maps(Record("run", "fit_residual"), {"phase_offset": volume})
+    case = stroke_case.with_maps(Record("run", "fit_residual"), {"offset_left": volume})
     found, words = lights(case)[TITLE]
     assert found == level
     assert "rad/mm" in words

@@ -119,7 +119,7 @@ def reconstruct(
 ) -> tuple[Case, Measurements]:
     """Run the recipe that fits the case and measure."""
     recipe = plan.recipe_for(_echoes(case))
-    done = run(case, recipe, part(progress, 0.0, 0.97), store)
+    done = run(case, recipe, part(progress, 0.0, 0.97), store, lean=True)
     progress(0.97, "measuring")
     return done, measure(done, plan.settings)
 

@@ -1,6 +1,7 @@
 """The vocabulary: every quantity that a method can take or give, with its unit.
 
-Maps are arrays of shape (X, Y, Z), or (X, Y, Z, echo) where said, in the order of the columns of
+Maps are arrays of shape (X, Y, Z), or (X, Y, Z, echo) where said (the phase offset that all echoes
+share is (X, Y, Z, 1)), in the order of the columns of
 the affine. Masks are uint8 (0 or 1), label maps uint8. A method names the quantities that it takes
 and gives by annotating its arguments and its return value with the aliases of this module.
 """
@@ -40,15 +41,17 @@ class Header:
 Magnitude = Annotated[FloatArray, Quantity("magnitude", "a.u.", "echoes", "Magnitude")]
 Phase = Annotated[FloatArray, Quantity("phase", "rad", "echoes", "Phase")]
 # From the echoes
-Signal = Annotated[NDArray[np.complex64], Quantity("signal", "a.u.", "echoes", "Signal")]
+PhaseOffset = Annotated[
+    FloatArray, Quantity("phase_offset", "rad", "echoes", "Phase offset of the coils")
+]
 UnwrappedPhase = Annotated[
     FloatArray, Quantity("unwrapped_phase", "rad", "echoes", "Unwrapped phase")
 ]
 PhaseQuality = Annotated[FloatArray, Quantity("phase_quality", "", "map", "Phase quality")]
 TotalField = Annotated[FloatArray, Quantity("total_field", "ppm", "map", "Total field")]
 FieldNoise = Annotated[FloatArray, Quantity("field_noise", "ppm", "map", "Field noise")]
-PhaseOffset = Annotated[
-    FloatArray, Quantity("phase_offset", "rad", "map", "Phase offset at echo time zero")
+OffsetLeft = Annotated[
+    FloatArray, Quantity("offset_left", "rad", "map", "Phase at echo time zero that is left")
 ]
 FitResidual = Annotated[
     FloatArray, Quantity("fit_residual", "rad", "map", "Residual of the field fit")

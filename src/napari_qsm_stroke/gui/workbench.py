@@ -87,7 +87,7 @@ class Workbench:
         case, store = self.session.require(), self.session.store
 
         def work(progress: Progress) -> Case:
-            return run(case, recipe, progress, store)
+            return run(case, recipe, progress, store, lean=True)
 
         def done(result: Case) -> None:
             self._recipe = recipe

@@ -96,7 +96,7 @@ def check_memory(case: Case, steps: Iterable[Method]) -> None:
 def _bytes(case: Case, quantity: Quantity) -> int:
     voxels = math.prod(case.grid.shape)
     if quantity.kind == "echoes":
-        return voxels * _echoes(case) * (8 if quantity.name == "signal" else 4)
+        return voxels * _echoes(case) * 4
     return voxels * (4 if quantity.kind == "map" else 1)
 
 

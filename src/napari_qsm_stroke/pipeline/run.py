@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def run(
-    case: Case, recipe: Recipe | str, progress: Progress = silent, store: Store | None = None
+    case: Case,
+    recipe: Recipe | str,
+    progress: Progress = silent,
+    store: Store | None = None,
+    *,
+    lean: bool = False,
 ) -> Case:
     """Run every step of a recipe and return the finished case.
 
@@ -39,6 +44,9 @@ def run(
         ``Cancelled``, and then nothing has changed.
     store : Store, optional
         Keeps results, so that a changed parameter recomputes only what follows it.
+    lean : bool
+        Let go of the series of echoes that a step made as soon as no later step takes them: they
+        are the largest of all maps.
 
     Raises
     ------
@@ -70,8 +78,20 @@ def run(
             if not step.optional:
                 raise
             case = case.with_maps(Record("skip", step.method, note=str(error)), {})
+        if lean:
+            case = case.without(_used_up(case, recipe, index))
     progress(1.0, "done")
     return case
+
+
+def _used_up(case: Case, recipe: Recipe, index: int) -> set[str]:
+    """Series of echoes that steps up to ``index`` made and took, and that none takes after it."""
+    used: set[str] = set()
+    for step in recipe.steps[: index + 1]:
+        used |= {q.name for q in get_method(step.method).outputs if q.kind == "echoes"}
+    taken = [{a.source.name for a in get_method(s.method).inputs} for s in recipe.steps]
+    used &= set().union(*taken[: index + 1])
+    return used.intersection(case.maps).difference(case.given, *taken[index + 1 :])
 
 
 def _planned(case: Case, recipe: Recipe) -> list[Method]:

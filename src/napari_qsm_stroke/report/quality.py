@@ -87,7 +87,7 @@ def _acquisition(case: Case) -> Light:
 
 def _phase_offset(case: Case) -> list[Light]:
     """Say how large and how rough the phase at echo time zero is, where it was computed."""
-    offset, brain = case.maps.get("phase_offset"), case.maps.get("brain")
+    offset, brain = case.maps.get("offset_left"), case.maps.get("brain")
     if offset is None or brain is None:
         return []
     inside = brain.data != 0

@@ -118,7 +118,7 @@ def check_run(entry: Method, grid: str = "odd") -> None:
         assert np.isfinite(array).all()
         if quantity.kind == "echoes":
             assert array.ndim == 4
-            assert array.dtype == (np.complex64 if quantity.name == "signal" else np.float32)
+            assert array.dtype == np.float32
         else:
             assert array.dtype == DTYPES[quantity.kind]
         if quantity.kind == "mask":

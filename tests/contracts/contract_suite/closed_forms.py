@@ -70,11 +70,11 @@ def scene_of(field: np.ndarray, mask: np.ndarray, size: Size, b0: Size) -> Scene
         "unwrapped_phase": phase * inside[..., None],
         "phase": np.angle(signal),
         "magnitude": np.abs(signal),
+        "phase_offset": np.zeros((*field.shape, 1)),
         "phase_quality": inside,
     }
     return Scene({}, size, b0).with_maps(
         **{k: v.astype(np.float32) for k, v in maps.items()},
-        signal=signal.astype(np.complex64),
         brain=mask.astype(np.uint8),
         field_mask=mask.astype(np.uint8),
     )

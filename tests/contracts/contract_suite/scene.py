@@ -21,7 +21,7 @@ TIMES = (0.004, 0.010, 0.016)
 TESLA = 3.0
 RADIANS = 2 * np.pi * 42.577478461 * TESLA
 OUTSIDE_SOURCES = (((0, 0.86, -0.2), 12.0), ((-0.88, 0, 0.1), -8.0), ((0.2, -0.35, -0.86), 12.0))
-RAW = {"magnitude", "phase", "signal", "swi", "dwi", "b0", "adc"}
+RAW = {"magnitude", "phase", "phase_offset", "swi", "dwi", "b0", "adc"}
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0) -> Scene:
     maps = {
         "magnitude": magnitude,
         "phase": np.angle(np.exp(1j * (clean + grain))),
-        "signal": magnitude * np.exp(1j * (clean - 0.4 + grain)),
+        "phase_offset": np.full((*shape, 1), 0.4),
         "unwrapped_phase": (clean + grain) * brain[..., None],
         "phase_quality": 0.9 * brain - 0.3 * (brain & (radius > 0.66) & (z < -0.4)),
         "total_field": total * brain,
@@ -216,9 +216,9 @@ def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0) -> Scene:
         "infarct": infarct,
         "territories": np.where(x < 0, 3, 4) * brain,
     }
-    arrays = {k: v.astype(np.complex64 if k == "signal" else np.float32) for k, v in maps.items()}
     return Scene({}, size, b0).with_maps(
-        **arrays, **{k: v.astype(np.uint8) for k, v in masks.items()}
+        **{k: v.astype(np.float32) for k, v in maps.items()},
+        **{k: v.astype(np.uint8) for k, v in masks.items()},
     )
 
 

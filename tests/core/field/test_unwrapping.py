@@ -31,7 +31,7 @@ def test_no_voxel_is_off_by_a_turn(
     method: Callable[..., Any], noise: float, scene: Callable[..., Any]
 ) -> None:
     signal, brain, field = scene(noise)
-    phase, quality = method(signal, brain, echo_times=TIMES)
+    phase, quality = method(np.abs(signal), np.angle(signal), brain, echo_times=TIMES)
     inside = brain != 0
     assert phase.dtype == quality.dtype == np.float32
     for echo, time in enumerate(TIMES):
@@ -47,7 +47,7 @@ def test_no_voxel_is_off_by_a_turn(
 @pytest.mark.parametrize("method", EXACT)
 def test_echoes_are_aligned(method: Callable[..., Any], scene: Callable[..., Any]) -> None:
     signal, brain, field = scene(1.0)
-    phase, _ = method(signal, brain, echo_times=TIMES)
+    phase, _ = method(np.abs(signal), np.angle(signal), brain, echo_times=TIMES)
     inside = brain != 0
     slope = np.polyfit(TIMES, phase[inside].T, 1)[0] / TURN
     error = slope - field[inside]
@@ -58,7 +58,7 @@ def test_echoes_are_aligned(method: Callable[..., Any], scene: Callable[..., Any
 @pytest.mark.parametrize("method", [*EXACT, laplacian])
 def test_one_echo_will_do(method: Callable[..., Any], scene: Callable[..., Any]) -> None:
     signal, brain, field = scene(1.0, (0.010,))
-    phase, _ = method(signal, brain, echo_times=(0.010,))
+    phase, _ = method(np.abs(signal), np.angle(signal), brain, echo_times=(0.010,))
     error = turns_off(phase[..., 0], field, brain != 0, 0.010)
     limit = 0.5 if method is laplacian else 0.05
     assert np.percentile(np.abs(error - np.median(error)), 99) < limit
@@ -67,7 +67,7 @@ def test_one_echo_will_do(method: Callable[..., Any], scene: Callable[..., Any])
 def test_laplacian_adds_only_what_is_harmonic_in_the_brain(scene: Callable[..., Any]) -> None:
     """What the background step takes away anyway: its Laplacian is that of the true phase."""
     signal, brain, field = scene(0.0)
-    phase, _ = laplacian(signal, brain, echo_times=TIMES)
+    phase, _ = laplacian(np.abs(signal), np.angle(signal), brain, echo_times=TIMES)
     deep = ndimage.binary_erosion(brain, iterations=2)
     for echo, time in enumerate(TIMES[:2]):  # in the third, neighbours differ by over half a turn
         truth = TURN * field * time
@@ -83,7 +83,7 @@ def test_cut_off_parts_are_unwrapped_too(
 ) -> None:
     signal, brain, field = scene(1.0)
     brain[18] = 0
-    phase, _ = method(signal, brain, echo_times=TIMES)
+    phase, _ = method(np.abs(signal), np.angle(signal), brain, echo_times=TIMES)
     for half in (slice(0, 18), slice(19, None)):
         inside = brain[half] != 0
         error = turns_off(phase[half][..., 2], field[half], inside, TIMES[2])
@@ -93,7 +93,7 @@ def test_cut_off_parts_are_unwrapped_too(
 @pytest.mark.parametrize("method", [*EXACT, laplacian])
 def test_an_empty_brain_is_said(method: Callable[..., Any]) -> None:
     with pytest.raises(InputError, match="empty"):
-        method(np.ones((4, 4, 4, 3), np.complex64), np.zeros((4, 4, 4)), echo_times=TIMES)
+        method(*np.ones((2, 4, 4, 4, 3)), np.zeros((4, 4, 4)), echo_times=TIMES)
 
 
 @pytest.mark.parametrize("method", [*EXACT, laplacian])
@@ -104,7 +104,7 @@ def test_cancel_between_echoes(method: Callable[..., Any], scene: Callable[..., 
 
     signal, brain, _ = scene()
     with pytest.raises(Cancelled):
-        method(signal, brain, echo_times=TIMES, progress=stop)
+        method(np.abs(signal), np.angle(signal), brain, echo_times=TIMES, progress=stop)
 
 
 def test_romeo_marks_noise_as_poor(scene: Callable[..., Any]) -> None:
@@ -112,7 +112,7 @@ def test_romeo_marks_noise_as_poor(scene: Callable[..., Any]) -> None:
     rng = np.random.default_rng(41)
     patch = (slice(10, 14), slice(18, 22), slice(14, 18))
     signal[patch] = 3 * (rng.normal(size=(4, 4, 4, 3)) + 1j * rng.normal(size=(4, 4, 4, 3)))
-    _, quality = romeo(signal, brain, echo_times=TIMES)
+    _, quality = romeo(np.abs(signal), np.angle(signal), brain, echo_times=TIMES)
     inside = brain != 0
     assert quality[patch].mean() < 0.45
     assert np.median(quality[inside]) > 0.8
@@ -120,8 +120,10 @@ def test_romeo_marks_noise_as_poor(scene: Callable[..., Any]) -> None:
 
 def test_template_takes_the_turns_from_the_first_echo(scene: Callable[..., Any]) -> None:
     signal, brain, field = scene(1.0)
-    phase, quality = romeo(signal, brain, echo_times=TIMES, mode="template")
-    alone, same = romeo(signal, brain, echo_times=TIMES)
+    phase, quality = romeo(
+        np.abs(signal), np.angle(signal), brain, echo_times=TIMES, mode="template"
+    )
+    alone, same = romeo(np.abs(signal), np.angle(signal), brain, echo_times=TIMES)
     inside = brain != 0
     for echo, time in enumerate(TIMES):
         error = phase[inside][:, echo] / TURN - field[inside] * time
@@ -136,7 +138,7 @@ def test_a_voxel_that_jumps_from_echo_to_echo_is_put_right(scene: Callable[..., 
     place = (18, 20, 16)
     extra = 45.0  # Hz: 0.22, 0.45 and 0.67 turns
     signal[place] *= np.exp(1j * TURN * extra * np.array(TIMES))
-    phase, _ = romeo(signal, brain, echo_times=TIMES)
+    phase, _ = romeo(np.abs(signal), np.angle(signal), brain, echo_times=TIMES)
     turns = phase[place] / TURN - (field[place] + extra) * np.array(TIMES)
     others = np.median(phase[17, 17:23, 16] / TURN - field[17, 17:23, 16, None] * TIMES, axis=0)
     np.testing.assert_allclose(turns, others, atol=0.1)

@@ -12,11 +12,14 @@ from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.angles import ONE, PI, ZERO, angle_of
 from napari_qsm_stroke.core.numerics.compiled import kernel, prange
 from napari_qsm_stroke.core.numerics.gaussian import gaussian
+from napari_qsm_stroke.core.numerics.wrapped_phase import check_echoes
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import (
     EchoTimes,
     FieldStrength,
-    Signal,
+    Magnitude,
+    Phase,
+    PhaseOffset,
     Swi,
     VoxelSize,
 )
@@ -25,9 +28,11 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1002/mrm.20198", revision=2, memory=1.4)
+@method(cite="10.1002/mrm.20198", revision=3, memory=1.4)
 def swi(
-    signal: Signal,
+    magnitude: Magnitude,
+    phase: Phase,
+    phase_offset: PhaseOffset | None = None,
     *,
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     echo_times: EchoTimes,
@@ -42,8 +47,12 @@ def swi(
 
     Parameters
     ----------
-    signal : ndarray of complex64, shape (X, Y, Z, E)
-        Positive phase where the field is positive.
+    magnitude : ndarray of shape (X, Y, Z, E)
+        In any unit.
+    phase : ndarray of shape (X, Y, Z, E)
+        In rad, positive where the field is positive.
+    phase_offset : ndarray of shape (X, Y, Z, 1) or (X, Y, Z, E), optional
+        In rad, to be taken from the phase.
     voxel_size : tuple of float
         In mm.
     echo_times : tuple of float
@@ -67,9 +76,17 @@ def swi(
     Haacke et al., Magn Reson Med 2004;52:612, doi:10.1002/mrm.20198.
     """
     progress(0.0, "SWI")
-    image = np.nan_to_num(signal[..., usual_echo(echo_times, field_strength)], posinf=0, neginf=0)
-    real, imaginary = np.ascontiguousarray(image.real), np.ascontiguousarray(image.imag)
-    del image
+    check_echoes(magnitude, phase, phase_offset)
+    echo = usual_echo(echo_times, field_strength)
+    angle = phase[..., echo].astype(np.float32)
+    if phase_offset is not None:
+        angle -= phase_offset[..., min(echo, phase_offset.shape[3] - 1)]
+    real = magnitude[..., echo].astype(np.float32)
+    bad = ~(np.isfinite(real) & np.isfinite(angle))
+    real[bad] = angle[bad] = 0
+    imaginary = real * np.sin(angle)
+    real *= np.cos(angle, out=angle)
+    del angle, bad
     width = [sigma / v for v in voxel_size]
     smooth = gaussian(real, width)
     progress(0.4, "SWI")

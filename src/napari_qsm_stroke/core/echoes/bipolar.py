@@ -8,19 +8,28 @@ import numpy as np
 
 from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.compiled import kernel, prange
-from napari_qsm_stroke.core.quantities import EchoTimes, Signal
+from napari_qsm_stroke.core.numerics.wrapped_phase import check_echoes
+from napari_qsm_stroke.core.quantities import EchoTimes, Magnitude, Phase, PhaseOffset
 from napari_qsm_stroke.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_qsm_stroke.core.quantities import FloatArray
+
 UNEVEN = 0.02
 ROUNDS = 3
 
 
-@method(cite="10.1002/mrm.26963", memory=3)
-def bipolar(signal: Signal, *, echo_times: EchoTimes) -> Signal:
-    """Take out the linear phase that changes its sign from echo to echo.
+@method(cite="10.1002/mrm.26963", revision=2, memory=3)
+def bipolar(
+    magnitude: Magnitude,
+    phase: Phase,
+    phase_offset: PhaseOffset | None = None,
+    *,
+    echo_times: EchoTimes,
+) -> PhaseOffset:
+    """Find the linear phase that changes its sign from echo to echo.
 
     Where echoes are read out in alternating directions, delays and eddy currents add a phase ramp
     to odd echoes and take it from even ones. In three echoes at equal distances the field cancels
@@ -29,15 +38,19 @@ def bipolar(signal: Signal, *, echo_times: EchoTimes) -> Signal:
 
     Parameters
     ----------
-    signal : ndarray of complex64, shape (X, Y, Z, E)
-        At least three echoes.
+    magnitude : ndarray of shape (X, Y, Z, E)
+        At least three echoes, in any unit.
+    phase : ndarray of shape (X, Y, Z, E)
+        In rad, wrapped.
+    phase_offset : ndarray of shape (X, Y, Z, 1) or (X, Y, Z, E), optional
+        In rad; the ramps are added to it.
     echo_times : tuple of float
         In s, at equal distances.
 
     Returns
     -------
-    ndarray of complex64, shape (X, Y, Z, E)
-        Zero where the signal is not finite.
+    ndarray of float32, shape (X, Y, Z, E)
+        In rad, to be taken from the phase of each echo.
 
     Raises
     ------
@@ -54,10 +67,11 @@ def bipolar(signal: Signal, *, echo_times: EchoTimes) -> Signal:
     Eckstein et al., Magn Reson Med 2018;79:2996, doi:10.1002/mrm.26963.
     """
     count = len(echo_times)
-    if count < 3 or signal.shape[3] != count:
+    check_echoes(magnitude, phase, phase_offset)
+    if count < 3 or phase.shape[3] != count:
         raise InputError(
             "Echoes",
-            f"bipolar needs at least 3 echoes and their times, found {signal.shape[3]}.",
+            f"bipolar needs at least 3 echoes and their times, found {phase.shape[3]}.",
             "Leave the step out.",
         )
     steps = np.diff(echo_times)
@@ -68,13 +82,18 @@ def bipolar(signal: Signal, *, echo_times: EchoTimes) -> Signal:
             f"{1000 * steps.max():.2f} ms.",
             "Leave the step out.",
         )
-    signal = np.ascontiguousarray(signal, np.complex64)
-    fourfold = np.empty(signal.shape[:3], np.complex64)
-    _second_differences(signal, fourfold)
+    size, angle = (np.ascontiguousarray(a, np.float32) for a in (magnitude, phase))
+    fourfold = np.empty(phase.shape[:3], np.complex64)
+    _second_differences(size, angle, fourfold)
     ramp = _ramp(fourfold) / 4
-    corrected = np.empty_like(signal)
-    _turn(signal, ramp, corrected)
-    return corrected
+    x, y, z = np.ogrid[: phase.shape[0], : phase.shape[1], : phase.shape[2]]
+    plane = ramp[0] + ramp[1] * x + ramp[2] * y + ramp[3] * z
+    offset = np.zeros(phase.shape, np.float32)
+    if phase_offset is not None:
+        offset += np.nan_to_num(phase_offset, posinf=0, neginf=0)
+    offset[..., 0::2] += plane.astype(np.float32)[..., None]
+    offset[..., 1::2] -= plane.astype(np.float32)[..., None]
+    return offset
 
 
 def _ramp(fourfold: NDArray[np.complex64]) -> NDArray[np.float64]:
@@ -99,20 +118,24 @@ def _ramp(fourfold: NDArray[np.complex64]) -> NDArray[np.float64]:
 
 
 @kernel(parallel=True)
-def _second_differences(signal: NDArray[np.complex64], fourfold: NDArray[np.complex64]) -> None:
+def _second_differences(
+    magnitude: FloatArray, phase: FloatArray, fourfold: NDArray[np.complex64]
+) -> None:
     """Four times the alternating phase; as large as the magnitude."""
-    nx, ny, nz, echoes = signal.shape
+    nx, ny, nz, echoes = phase.shape
     for x in prange(nx):
         for y in range(ny):
             for z in range(nz):
                 total = complex(0, 0)
                 for e in range(1, echoes - 1):
-                    a, b, c = signal[x, y, z, e - 1], signal[x, y, z, e], signal[x, y, z, e + 1]
-                    product = complex(a) * complex(c) * complex(b).conjugate() ** 2
-                    total += product if e % 2 == 1 else product.conjugate()
-                size = abs(total)
-                good = size > 0 and size - size == 0
-                fourfold[x, y, z] = total * size**-0.75 if good else complex(0, 0)
+                    m, p = magnitude[x, y, z], phase[x, y, z]
+                    size = float(m[e - 1]) * float(m[e + 1]) * float(m[e]) ** 2
+                    angle = float(p[e - 1]) + float(p[e + 1]) - 2 * float(p[e])
+                    sign = 1 if e % 2 == 1 else -1
+                    total += size * complex(np.cos(angle), sign * np.sin(angle))
+                length = abs(total)
+                good = length > 0 and length - length == 0
+                fourfold[x, y, z] = total * length**-0.75 if good else complex(0, 0)
 
 
 @kernel(parallel=True)
@@ -146,20 +169,3 @@ def _normal_equations(
                 for i in range(4):
                     for j in range(5):
                         normal[x, i, j] += abs(left) * row[i] * row[j]
-
-
-@kernel(parallel=True)
-def _turn(
-    signal: NDArray[np.complex64], ramp: NDArray[np.float64], corrected: NDArray[np.complex64]
-) -> None:
-    nx, ny, nz, echoes = signal.shape
-    for x in prange(nx):
-        for y in range(ny):
-            for z in range(nz):
-                angle = ramp[0] + ramp[1] * x + ramp[2] * y + ramp[3] * z
-                back = complex(np.cos(angle), -np.sin(angle))
-                for e in range(echoes):
-                    value = signal[x, y, z, e]
-                    turned = value * (back if e % 2 == 0 else back.conjugate())
-                    good = abs(value) - abs(value) == 0
-                    corrected[x, y, z, e] = turned if good else complex(0, 0)

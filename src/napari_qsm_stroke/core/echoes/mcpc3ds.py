@@ -12,11 +12,17 @@ from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.angles import ZERO, cosine_sine
 from napari_qsm_stroke.core.numerics.compiled import kernel, prange, routine
 from napari_qsm_stroke.core.numerics.fourier import smooth_complex
-from napari_qsm_stroke.core.numerics.polar import from_polar
 from napari_qsm_stroke.core.numerics.resample import block_size, interpolated_angle
 from napari_qsm_stroke.core.numerics.spanning_tree import MaskGraph, edge_weights, unwrap
+from napari_qsm_stroke.core.numerics.wrapped_phase import check_echoes
 from napari_qsm_stroke.core.progress import Progress, silent
-from napari_qsm_stroke.core.quantities import EchoTimes, Magnitude, Phase, Signal, VoxelSize
+from napari_qsm_stroke.core.quantities import (
+    EchoTimes,
+    Magnitude,
+    Phase,
+    PhaseOffset,
+    VoxelSize,
+)
 from napari_qsm_stroke.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,7 +36,7 @@ COARSE_MM = 2.0
 """The offset is so smooth that blocks of this size tell it."""
 
 
-@method(cite="10.1002/mrm.26963", revision=2, memory=5.5)
+@method(cite="10.1002/mrm.26963", revision=3, memory=5.5)
 def mcpc3ds(
     magnitude: Magnitude,
     phase: Phase,
@@ -39,8 +45,8 @@ def mcpc3ds(
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     sigma: Annotated[float, Interval(gt=0, le=50), Unit("mm")] = 7.0,
     progress: Progress = silent,
-) -> Signal:
-    """Take the phase offset, which is smooth and the same in all echoes, from the signal.
+) -> PhaseOffset:
+    """Find the phase offset of the coils, which is smooth and the same in all echoes.
 
     The phase that grows between the first two echoes, unwrapped and extrapolated back to time
     zero, leaves the offset; smoothing keeps noise and bleedings out of it. All that is done on
@@ -63,8 +69,8 @@ def mcpc3ds(
 
     Returns
     -------
-    ndarray of complex64, shape (X, Y, Z, E)
-        Zero where magnitude or phase is not finite.
+    ndarray of float32, shape (X, Y, Z, 1)
+        In rad, to be taken from the phase of every echo.
 
     Raises
     ------
@@ -79,7 +85,7 @@ def mcpc3ds(
         raise InputError(
             "Echoes",
             "mcpc3ds needs at least 2 echoes, found 1.",
-            "Use complex_signal (recipe single-echo).",
+            "Leave the step out (recipe single-echo).",
         )
     progress(0.0, "Phase offset")
     block = block_size(voxel_size, COARSE_MM)
@@ -91,22 +97,15 @@ def mcpc3ds(
     smooth = smooth_complex(offset, size, sigma)
     shape = (magnitude.shape[0], magnitude.shape[1], magnitude.shape[2])
     angle = interpolated_angle(smooth, block, shape)
-    progress(0.6, "Phase offset")
-    signal = from_polar(magnitude, phase, angle)
     progress(1.0, "Phase offset")
-    return signal
+    return angle[..., None]
 
 
 def _block_sums(
     magnitude: Magnitude, phase: Phase, block: Shape
 ) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
     """Signal of the first echo, and its product with the second, summed over blocks of voxels."""
-    if magnitude.shape != phase.shape:
-        raise InputError(
-            "Phase",
-            f"its shape {phase.shape} is not that of the magnitude, {magnitude.shape}.",
-            "Give magnitude and phase of the same echoes.",
-        )
+    check_echoes(magnitude, phase)
     coarse = [-(-n // b) for n, b in zip(magnitude.shape[:3], block, strict=True)]
     sums = np.zeros((4, *coarse), np.float32)
     size, angle = (np.ascontiguousarray(a, np.float32) for a in (magnitude, phase))

@@ -15,7 +15,7 @@ from napari_qsm_stroke.core.quantities import (
     EchoTimes,
     FitResidual,
     Magnitude,
-    PhaseOffset,
+    OffsetLeft,
     UnwrappedPhase,
     VoxelSize,
 )
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1109/TMI.2009.2023787", memory=3.5)
+@method(cite="10.1109/TMI.2009.2023787", revision=2, memory=3.5)
 def fit_residual(
     unwrapped_phase: UnwrappedPhase,
     magnitude: Magnitude,
@@ -36,7 +36,7 @@ def fit_residual(
     echo_times: EchoTimes,
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     offset_smoothing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 3.0,
-) -> tuple[FitResidual, PhaseOffset]:
+) -> tuple[FitResidual, OffsetLeft]:
     """Tell how far the echoes lie from a line, and where it starts at time zero.
 
     The residual is high where echoes were unwrapped wrongly, where the signal is gone, and where
@@ -63,7 +63,7 @@ def fit_residual(
     fit_residual : ndarray of float32, shape (X, Y, Z)
         Root mean square of what is left of the phase in rad, weighted by squared magnitude; zero
         outside the brain.
-    phase_offset : ndarray of float32, shape (X, Y, Z)
+    offset_left : ndarray of float32, shape (X, Y, Z)
         In rad; zero outside the brain.
 
     Raises

@@ -12,14 +12,16 @@ from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
 from napari_qsm_stroke.core.numerics.fourier import ALL_CORES
 from napari_qsm_stroke.core.numerics.frame import Frame
-from napari_qsm_stroke.core.numerics.polar import to_polar
 from napari_qsm_stroke.core.numerics.spanning_tree import MaskGraph, edge_weights, voxel_quality
+from napari_qsm_stroke.core.numerics.wrapped_phase import wrapped_echoes
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 from napari_qsm_stroke.core.quantities import (
     Brain,
     EchoTimes,
+    Magnitude,
+    Phase,
+    PhaseOffset,
     PhaseQuality,
-    Signal,
     UnwrappedPhase,
 )
 
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
 TURN = 2 * math.pi
 
 
-@method(cite="10.1364/OL.28.001194", recommended=False, memory=5)
+@method(cite="10.1364/OL.28.001194", recommended=False, revision=2, memory=5)
 def laplacian(
-    signal: Signal,
+    magnitude: Magnitude,
+    phase: Phase,
     brain: Brain,
+    phase_offset: PhaseOffset | None = None,
     *,
     echo_times: EchoTimes,
     progress: Progress = silent,
@@ -47,10 +51,14 @@ def laplacian(
 
     Parameters
     ----------
-    signal : ndarray of complex64, shape (X, Y, Z, E)
-        With wrapped phase.
+    magnitude : ndarray of shape (X, Y, Z, E)
+        In any unit.
+    phase : ndarray of shape (X, Y, Z, E)
+        In rad, wrapped.
     brain : ndarray of shape (X, Y, Z)
         Where to unwrap; differences to voxels outside are taken as zero.
+    phase_offset : ndarray of shape (X, Y, Z, 1) or (X, Y, Z, E), optional
+        In rad, to be taken from the phase.
     echo_times : tuple of float
         In s.
     progress : Progress
@@ -70,7 +78,7 @@ def laplacian(
     graph = MaskGraph.of(brain)
     box = Frame.around(brain).box
     inside = graph.mask[box]
-    magnitudes, phases = to_polar(signal, graph.places)
+    magnitudes, phases = wrapped_echoes(magnitude, phase, graph.places, phase_offset)
     unwrapped = np.empty_like(phases)
     costs = np.zeros(graph.neighbours.shape, np.uint16)
     for e in steps(len(phases), progress, "Unwrapping"):

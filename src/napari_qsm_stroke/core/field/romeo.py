@@ -16,19 +16,21 @@ from napari_qsm_stroke.core.numerics.echo_fit import (
     fit_lines,
     smooth_intercept,
 )
-from napari_qsm_stroke.core.numerics.polar import to_polar
 from napari_qsm_stroke.core.numerics.spanning_tree import (
     MaskGraph,
     edge_weights,
     unwrap,
     voxel_quality,
 )
+from napari_qsm_stroke.core.numerics.wrapped_phase import wrapped_echoes
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 from napari_qsm_stroke.core.quantities import (
     Brain,
     EchoTimes,
+    Magnitude,
+    Phase,
+    PhaseOffset,
     PhaseQuality,
-    Signal,
     UnwrappedPhase,
     VoxelSize,
 )
@@ -46,10 +48,12 @@ CLEARLY = 2 / 3
 """Turns that a voxel must be off its own earlier echoes to be put right."""
 
 
-@method(cite="10.1002/mrm.28563", revision=3, memory=5.5)
+@method(cite="10.1002/mrm.28563", revision=4, memory=5.5)
 def romeo(
-    signal: Signal,
+    magnitude: Magnitude,
+    phase: Phase,
     brain: Brain,
+    phase_offset: PhaseOffset | None = None,
     *,
     echo_times: EchoTimes,
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
@@ -65,10 +69,14 @@ def romeo(
 
     Parameters
     ----------
-    signal : ndarray of complex64, shape (X, Y, Z, E)
-        With wrapped phase.
+    magnitude : ndarray of shape (X, Y, Z, E)
+        In any unit.
+    phase : ndarray of shape (X, Y, Z, E)
+        In rad, wrapped.
     brain : ndarray of shape (X, Y, Z)
         Where to unwrap.
+    phase_offset : ndarray of shape (X, Y, Z, 1) or (X, Y, Z, E), optional
+        In rad, to be taken from the phase.
     echo_times : tuple of float
         In s.
     voxel_size : tuple of float
@@ -92,7 +100,7 @@ def romeo(
     Dymerska et al., Magn Reson Med 2021;85:2294, doi:10.1002/mrm.28563.
     """
     graph = MaskGraph.of(brain)
-    magnitudes, phases = to_polar(signal, graph.places)
+    magnitudes, phases = wrapped_echoes(magnitude, phase, graph.places, phase_offset)
     count = len(phases)
     spatial = 1 if mode == "template" else count
     part = np.zeros(0, np.int32)
