@@ -15,6 +15,19 @@ from napari_qsm_stroke.io.nifti import write_volume
 SHARED = Path(os.environ.get("QSM_STROKE_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares costly fixtures in one process, and all windows on one screen in turn.
+
+    The windows come first: they are the longest of these groups.
+    """
+    for item in items:
+        inside = item.path.relative_to(Path(__file__).parent)
+        group = "gui" if inside.parts[0] == "gui" else inside.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: "gui" not in item.path.parts)
+
+
 @pytest.fixture
 def real_data() -> Path:
     """Folder of real scans; they are not part of the project."""
