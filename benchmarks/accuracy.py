@@ -36,8 +36,8 @@ class Selection:
     parts : tuple of str
         Of ``PARTS``.
     whole : bool
-        Every field path with every background and inversion; else the paths that differ from the
-        recipe's are combined with the recipe's background and inversion only.
+        Every field path with every background and inversion; else each method in the place of the
+        recipe's own, the others being those of the recipe.
     """
 
     seeds: tuple[int, ...] = TEST_SEEDS
@@ -93,10 +93,10 @@ def _tasks(selection: Selection, subject: Subject, cache: Cache) -> Iterator[Tas
     if "isolated" in selection.parts:
         yield from _isolated(selection, way)
     if "composed" in selection.parts:
-        yield from _composed(selection, way, usual.path)
         one = replace(selection, backgrounds=(usual.background,), inversions=(usual.inversion,))
-        for path in chains.field_paths()[1:]:
-            yield from _composed(selection if selection.whole else one, way, path)
+        for path in chains.field_paths():
+            full = selection.whole or path == usual.path
+            yield from _composed(selection if full else one, way, path)
 
 
 def _isolated(selection: Selection, way: Way) -> Iterator[Task]:
@@ -113,7 +113,7 @@ def _isolated(selection: Selection, way: Way) -> Iterator[Task]:
 
 def _composed(selection: Selection, way: Way, path: chains.Path) -> Iterator[Task]:
     """What follows a field path: single steps, and every background with every inversion."""
-    labels = {"field": chains.path_name(path)}
+    labels, usual = {"field": chains.path_name(path)}, chains.usual()
     for name in selection.of(chains.single_steps(), selection.inversions):
         named = {"kind": "composed", **labels, "background": "", "inversion": name}
         yield Task(named, partial(chains.composed, way, (*path, name)))
@@ -121,6 +121,8 @@ def _composed(selection: Selection, way: Way, path: chains.Path) -> Iterator[Tas
         named = {"kind": "composed background", **labels, "background": before}
         yield Task(named, partial(chains.composed_background, way, path, before))
         for name in selection.of(chains.inversions(), selection.inversions):
+            if not selection.whole and before != usual.background and name != usual.inversion:
+                continue
             named = {"kind": "composed", **labels, "background": before, "inversion": name}
             yield Task(named, partial(chains.composed, way, (*path, before, name)))
 
