@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.core.progress import Progress
 
+READER = ("-m", "napari_qsm_stroke.io.dicom.headers")
 MOST_FILES = 200_000
 MEMORY = 4 * GIGABYTE
 PATIENCE_S = 60.0
@@ -183,7 +184,7 @@ def _read(paths: list[Path], progress: Progress, identify: bool) -> list[dict[st
             "files": [[i, str(path)] for i, path in enumerate(paths[done:], done)],
         }
         ending = run_confined(
-            [sys.executable, "-m", "napari_qsm_stroke.io.dicom.headers"],
+            [sys.executable, *READER],
             request=json.dumps(request) + "\n",
             memory=MEMORY,
             patience=PATIENCE_S,
@@ -202,7 +203,7 @@ def _check_child() -> None:
     """Tell a broken installation from a broken file."""
     request = json.dumps({"memory": MEMORY, "salt": "", "identify": False, "files": []}) + "\n"
     ending = run_confined(
-        [sys.executable, "-m", "napari_qsm_stroke.io.dicom.headers"],
+        [sys.executable, *READER],
         request=request,
         memory=MEMORY,
         patience=PATIENCE_S,
