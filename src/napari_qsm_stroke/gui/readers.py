@@ -1,4 +1,4 @@
-"""File > Open: NIfTI files one by one, and BIDS folders as a case."""
+"""File > Open: NIfTI files one by one, BIDS and DICOM folders as a case."""
 
 from __future__ import annotations
 
@@ -14,13 +14,21 @@ Reader = Callable[[PathOrPaths], Layers]
 
 
 def get_reader(path: PathOrPaths) -> Reader | None:
-    """Return a reader for NIfTI files or for a BIDS folder, None for anything else."""
+    """Return a reader for NIfTI files, a BIDS or a DICOM folder, None for anything else."""
     paths = [Path(p) for p in (path if isinstance(path, (list, tuple)) else [path])]
     if paths and all(is_nifti(p) for p in paths):
         return read_files
     if len(paths) == 1 and paths[0].is_dir() and any(paths[0].glob("sub-*")):
         return read_folder
+    if len(paths) == 1 and paths[0].is_dir() and _is_dicom_folder(paths[0]):
+        return read_dicom
     return None
+
+
+def _is_dicom_folder(folder: Path) -> bool:
+    from napari_qsm_stroke.gui.dicom import is_dicom_folder
+
+    return is_dicom_folder(folder)
 
 
 def read_files(path: PathOrPaths) -> Layers:
@@ -45,7 +53,6 @@ def read_files(path: PathOrPaths) -> Layers:
 
 def read_folder(path: PathOrPaths) -> Layers:
     """Read the first examination of a BIDS folder; its case travels with the layers."""
-    from napari_qsm_stroke.gui.layers import layer_data
     from napari_qsm_stroke.gui.workbench import wait_for
     from napari_qsm_stroke.io.bids import find_cases
     from napari_qsm_stroke.io.load import load_files
@@ -54,5 +61,27 @@ def read_folder(path: PathOrPaths) -> Layers:
     folder = Path(path if isinstance(path, (str, Path)) else path[0])
     files = find_cases(folder)[0]
     case = wait_for(f"Open {files.key}", lambda progress: load_files(files, progress))
+    return _layers(case)
+
+
+def read_dicom(path: PathOrPaths) -> Layers:
+    """Import a DICOM folder and read its first examination; nothing is kept on disk."""
+    from napari_qsm_stroke.gui.dicom import import_and_load
+    from napari_qsm_stroke.gui.workbench import wait_for
+    from napari_qsm_stroke.io.load import load_files
+
+    assert isinstance(path, (str, Path, list, tuple))
+    folder = Path(path if isinstance(path, (str, Path)) else path[0])
+
+    def work(progress: Any) -> Any:
+        opened = import_and_load(folder, None, progress)
+        return opened.case or load_files(opened.found[0], progress)
+
+    return _layers(wait_for("Import DICOM", work))
+
+
+def _layers(case: Any) -> Layers:
+    from napari_qsm_stroke.gui.layers import layer_data
+
     shown = [n for n in ("magnitude", "phase", "susceptibility") if n in case.maps]
     return [layer_data(name, case.maps[name], case=case) for name in shown]

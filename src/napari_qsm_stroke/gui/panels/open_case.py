@@ -1,4 +1,4 @@
-"""Open case: a BIDS folder, single files, or the simulated patient."""
+"""Open case: a BIDS or DICOM folder, single files, or the simulated patient."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_qsm_stroke.errors import InputError, QsmStrokeError
+from napari_qsm_stroke.gui.dicom import Opened, import_and_load, is_dicom_folder
 from napari_qsm_stroke.gui.layers import LOOKS, look
 from napari_qsm_stroke.gui.panels.panel import Panel, heading, note
 from napari_qsm_stroke.gui.roles import TITLES, guess_role, is_nifti
@@ -29,13 +30,17 @@ from napari_qsm_stroke.io.load import load, load_files
 from napari_qsm_stroke.pipeline.simulate import simulate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_qsm_stroke.case.acquisition import Acquisition
     from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.core.progress import Progress
     from napari_qsm_stroke.gui.jobs import Job
+    from napari_qsm_stroke.io.files import CaseFiles
 
+BUSY = "Wait for the case that is being opened, or cancel it."
 FROM_SIDECAR = "from the sidecars"
 ORIGINS = {"header": "from the files", "user": "typed in", "derived": "derived"}
 
@@ -45,7 +50,7 @@ class OpenPanel(Panel):
 
     TITLE = "Open case"
     TAB = "Open"
-    HINT = "Drop a BIDS folder or NIfTI files anywhere here, or choose them."
+    HINT = "Drop a BIDS or DICOM folder or NIfTI files anywhere here, or choose them."
 
     def build(self) -> None:
         """Add the three ways to a case."""
@@ -69,15 +74,22 @@ class OpenPanel(Panel):
         self.body.addLayout(row)
 
     def _build_folder(self) -> None:
-        self.body.addWidget(heading("BIDS folder"))
+        self.body.addWidget(heading("BIDS or DICOM folder"))
+        row = QHBoxLayout()
         choose = QPushButton("Choose folder ...")
+        choose.setToolTip("Opens a BIDS folder; looks into a DICOM folder without keeping anything")
         choose.clicked.connect(self._ask_folder)
+        keep = QPushButton("Import DICOM ...")
+        keep.setToolTip("Writes a DICOM folder into a BIDS folder, without who was examined")
+        keep.clicked.connect(self._ask_import)
+        row.addWidget(choose)
+        row.addWidget(keep)
         self.participants = QListWidget()
         self.participants.setMaximumHeight(90)
         self.participants.itemDoubleClicked.connect(self._open_item)
         self.participants.setToolTip("Double-click to open")
         self.participants.setVisible(False)
-        self.body.addWidget(choose)
+        self.body.addLayout(row)
         self.body.addWidget(self.participants)
 
     def _build_files(self) -> None:
@@ -133,24 +145,46 @@ class OpenPanel(Panel):
     # -- opening -----------------------------------------------------------------------------
 
     def choose_folder(self, folder: Path) -> None:
-        """List the examinations of a BIDS folder; open the only one."""
+        """List the examinations of a BIDS folder; open the only one. DICOM is imported first."""
+        if is_dicom_folder(folder):
+            self.import_folder(folder)
+            return
         try:
             found = find_cases(folder)
         except QsmStrokeError as error:
             self.say(str(error), "bad")
             return
-        self.participants.clear()
-        for files in found:
-            item = QListWidgetItem(files.key)
-            item.setData(Qt.ItemDataRole.UserRole, files)
-            self.participants.addItem(item)
-        self.participants.setVisible(bool(found))
+        self._list(found)
         if not found:
             self.say(f"{folder}: no gradient echo with magnitude and phase in there.", "bad")
         elif len(found) == 1:
             self._open_item(self.participants.item(0))
         else:
             self.say(f"{len(found)} examinations: double-click one to open it.")
+
+    def import_folder(self, folder: Path, target: Path | None = None) -> None:
+        """Import a DICOM folder into a BIDS folder, or into one that is not kept, and open it."""
+        if self.working:
+            self.say(BUSY, "warn")
+            return
+
+        def done(opened: Opened) -> None:
+            self._list(opened.found)
+            if opened.case is not None:
+                self.session.open(opened.case)
+
+        job = self.bench.jobs.start(
+            "Import DICOM", lambda progress: import_and_load(folder, target, progress), done
+        )
+        self.follow(job, lambda opened: opened.sentence)
+
+    def _list(self, found: Iterable[CaseFiles]) -> None:
+        self.participants.clear()
+        for files in found:
+            item = QListWidgetItem(files.key)
+            item.setData(Qt.ItemDataRole.UserRole, files)
+            self.participants.addItem(item)
+        self.participants.setVisible(self.participants.count() > 0)
 
     def set_files(self, role: str, paths: list[Path]) -> None:
         """Give files a role; echoes in the order of their names."""
@@ -188,7 +222,7 @@ class OpenPanel(Panel):
 
     def _load(self, title: str, work: Any) -> None:
         if self.working:
-            self.say("Wait for the case that is being opened, or cancel it.", "warn")
+            self.say(BUSY, "warn")
             return
         self.follow(self.bench.load(title, work), lambda case: f"{case.key} is open.")
 
@@ -232,9 +266,17 @@ class OpenPanel(Panel):
         self.open_button.setEnabled(any(self._files.values()))
 
     def _ask_folder(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "BIDS folder")
+        chosen = QFileDialog.getExistingDirectory(self, "BIDS or DICOM folder")
         if chosen:
             self.choose_folder(Path(chosen))
+
+    def _ask_import(self) -> None:
+        source = QFileDialog.getExistingDirectory(self, "Folder of DICOM files")
+        target = source and QFileDialog.getExistingDirectory(
+            self, "BIDS folder to write into: an empty one, or a data set to add to"
+        )
+        if target:
+            self.import_folder(Path(source), Path(target))
 
     def _ask_files(self, role: str) -> None:
         chosen, _ = QFileDialog.getOpenFileNames(
@@ -254,7 +296,7 @@ class OpenPanel(Panel):
         event.acceptProposedAction()
 
     def take(self, paths: list[Path]) -> None:
-        """Take dropped files and folders: a folder is BIDS, files get the role of their name."""
+        """Take what is dropped: a BIDS or DICOM folder, or files, whose names say what they are."""
         folders = [p for p in paths if p.is_dir()]
         if folders:
             self.choose_folder(folders[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.progress import Progress
 
 READER = ("-m", "napari_qsm_stroke.io.dicom.headers")
-MOST_FILES = 200_000
+MOST_FILES, FEW = 200_000, 50
 MEMORY = 4 * GIGABYTE
 PATIENCE_S = 60.0
 """The longest that the header of one file may take."""
@@ -227,3 +228,17 @@ def _file(path: Path, record: dict[str, Any]) -> DicomFile:
 
 def _fixed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def holds_dicom(folder: Path) -> bool:
+    """Tell whether one of the first files below a folder is a DICOM file."""
+    found = (Path(here, name) for here, _, names in os.walk(folder) for name in sorted(names))
+    return any(_is_dicom(path) for path in itertools.islice(found, FEW))
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
