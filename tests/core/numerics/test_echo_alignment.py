@@ -18,9 +18,8 @@ def test_turns_of_each_part_and_echo_are_found() -> None:
     truth = TURN * np.array(TIMES)[:, None] * field
     turns = rng.integers(-3, 4, (4, 2))
     shifted = (truth + TURN * turns[:, (part == 3).astype(int)]).astype(np.float32)
-    before = shifted.copy()
-    np.testing.assert_allclose(align_echoes(shifted, part, TIMES), truth, atol=1e-4)
-    np.testing.assert_array_equal(shifted, before)
+    align_echoes(shifted, part, TIMES)
+    np.testing.assert_allclose(shifted, truth, atol=1e-4)
 
 
 def test_a_turn_too_many_is_a_constant_field() -> None:
@@ -28,6 +27,7 @@ def test_a_turn_too_many_is_a_constant_field() -> None:
     times = (0.005, 0.010, 0.015, 0.020)
     field = np.random.default_rng(10).normal(150, 3, 200)
     truth = TURN * np.array(times)[:, None] * field
-    aligned = align_echoes(truth.astype(np.float32), np.zeros(200, np.int32), times)
+    aligned = truth.astype(np.float32)
+    align_echoes(aligned, np.zeros(200, np.int32), times)
     slope = np.polyfit(times, aligned, 1)[0] / TURN
     assert np.ptp(slope - field) == pytest.approx(0, abs=1e-2)

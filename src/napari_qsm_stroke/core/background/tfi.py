@@ -21,12 +21,8 @@ from scipy import ndimage
 
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.coarse_grid import CoarseGrid, factors_for
-from napari_qsm_stroke.core.numerics.fourier import (
-    backward,
-    backward_packed,
-    forward,
-    forward_packed,
-)
+from napari_qsm_stroke.core.numerics.conjugate_gradients import convolve
+from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
 from napari_qsm_stroke.core.numerics.multigrid import Poisson, negative_laplacian
 from napari_qsm_stroke.core.numerics.outside_sources import OutsideSources
@@ -65,7 +61,7 @@ EDGE_TOL, EDGE_ITERATIONS = 1e-3, 50
 STAGE = "Background"
 
 
-@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=4, memory=32)
+@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=5, memory=32)
 def tfi(
     total_field: TotalField,
     brain: Brain,
@@ -143,24 +139,21 @@ def tfi(
     total -= np.float32(total[inside].mean(dtype=np.float64)) * inside
     # first all that is harmonic goes, the near field of air sinuses with it, which no coarse source
     # could explain; of the local field it takes a harmonic part along, which the fit gives back
-    total -= _continued(total, inside, voxel_size, part(progress, 0, 0.1))
+    core = frame.core
+    total[core] -= _continued(total[core], inside[core], voxel_size, part(progress, 0, 0.1))
 
     x, y, z = (f * float(d) for f, d in zip(factors, voxel_size, strict=True))
     scene = _coarse(grid, total, inside, weight)
     chi, background = _fit(
         *scene, (x, y, z), b0_dir, regularisation, max_iter, tol, part(progress, 0.1, 0.8)
     )
-    dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
-    spectrum = forward(np.where(inside, grid.up(chi), np.float32(0)))
-    spectrum *= dipole
-    model = backward(spectrum, frame.shape)
-    # at the edge, what is not known is what the coarse sources say
-    rest = total - model
-    rest *= weight
-    rest += (1 - weight) * grid.up(background)
-    total -= _continued(rest, inside, voxel_size, part(progress, 0.8, 1))
-    # and the less the field is known, the more the model stands for it
+    model = convolve(grid.up(chi) * inside, dipole_kernel(frame.shape, voxel_size, b0_dir))
     total -= model
+    # at the edge, what is not known is what the coarse sources say
+    rest = grid.up(background)[core]
+    rest += weight[core] * (total[core] - rest)
+    total[core] -= _continued(rest, inside[core], voxel_size, part(progress, 0.8, 1))
+    # and the less the field is known, the more the model stands for it
     total *= weight
     total += model
     progress(1.0, STAGE)
@@ -237,4 +230,5 @@ def _continued(
     """Harmonic function inside with the values of the mask's outermost layer."""
     deep = ndimage.binary_erosion(inside)
     source = negative_laplacian(values, deep, voxel_size)
-    return values - Poisson(deep, voxel_size).solve(source, EDGE_TOL, EDGE_ITERATIONS, progress)
+    poisson = Poisson(deep, voxel_size)
+    return values - poisson.solve(source, EDGE_TOL, EDGE_ITERATIONS, progress)

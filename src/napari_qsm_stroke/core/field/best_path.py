@@ -81,5 +81,5 @@ def best_path(
         image = np.ma.masked_array(graph.spread(phases[e])[box], mask=~inside)
         unwrapped[e] = np.asarray(_unwrap(image, rng=0))[inside]
         costs += edge_weights(graph, phases[e], magnitudes[e])
-    aligned = align_echoes(unwrapped, part, echo_times)
-    return graph.spread(aligned), graph.spread(voxel_quality(graph, costs, len(phases)))
+    align_echoes(unwrapped, part, echo_times)
+    return graph.spread(unwrapped), graph.spread(voxel_quality(graph, costs, len(phases)))

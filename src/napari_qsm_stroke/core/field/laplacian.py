@@ -84,8 +84,8 @@ def laplacian(
     for e in steps(len(phases), progress, "Unwrapping"):
         unwrapped[e] = _poisson(graph.spread(phases[e])[box], inside)[inside]
         costs += edge_weights(graph, phases[e], magnitudes[e])
-    aligned = align_echoes(unwrapped, np.zeros(len(graph.places), np.int32), echo_times)
-    return graph.spread(aligned), graph.spread(voxel_quality(graph, costs, len(phases)))
+    align_echoes(unwrapped, np.zeros(len(graph.places), np.int32), echo_times)
+    return graph.spread(unwrapped), graph.spread(voxel_quality(graph, costs, len(phases)))
 
 
 def _poisson(phase: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:

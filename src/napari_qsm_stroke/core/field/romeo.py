@@ -106,7 +106,6 @@ def romeo(
     part = np.zeros(0, np.int32)
     costs = np.zeros(graph.neighbours.shape, np.uint16)
     batch = cpu_count() or 1
-    unwrapped = phases.copy()
     for first in steps(-(-count // batch), progress, "Unwrapping"):
         echoes = range(first * batch, min((first + 1) * batch, count))
         weights = np.stack([_weights(graph, phases, magnitudes, echo_times, e) for e in echoes])
@@ -114,14 +113,16 @@ def romeo(
         alone = range(echoes.start, min(echoes.stop, spatial))
         if alone:
             chosen = slice(alone.start, alone.stop)
-            unwrapped[chosen], part = unwrap(graph, phases[chosen], weights[: len(alone)])
-    unwrapped[:spatial] = align_echoes(unwrapped[:spatial], part, echo_times)
+            # in place: whole turns make no difference to the weights of the next echoes
+            phases[chosen], part = unwrap(graph, phases[chosen], weights[: len(alone)])
+    align_echoes(phases[:spatial], part, echo_times)
     for e in range(spatial, count):
-        expected = unwrapped[e - 1] * np.float32(echo_times[e] / echo_times[e - 1])
-        unwrapped[e] += np.float32(TURN) * np.rint((expected - phases[e]) / np.float32(TURN))
+        expected = phases[e - 1] * np.float32(echo_times[e] / echo_times[e - 1])
+        phases[e] += np.float32(TURN) * np.rint((expected - phases[e]) / np.float32(TURN))
     if spatial > 2:
-        _straighten(unwrapped, magnitudes, graph.mask, echo_times, voxel_size)
-    return graph.spread(unwrapped), graph.spread(voxel_quality(graph, costs, count))
+        _straighten(phases, magnitudes, graph.mask, echo_times, voxel_size)
+    del magnitudes
+    return graph.spread(phases), graph.spread(voxel_quality(graph, costs, count))
 
 
 def _straighten(

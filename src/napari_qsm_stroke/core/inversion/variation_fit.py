@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,9 +82,8 @@ class VariationFit:
         self.frame = Frame.around(field_mask, millimetres(PADDING_MM, voxel_size))
         self.inside: NDArray[np.bool_] = self.frame.cut(field_mask) != 0
         self.field: FloatArray = self.frame.cut(local_field, field_mask)
-        known = None if field_noise is None else self.frame.cut(field_noise, field_mask)
-        self.weight = data_weight(self.inside, known)
-        self.noise = noise_map(self.field, self.inside, known)
+        self._given = (local_field, field_mask, field_noise)
+        self.weight = data_weight(self.inside, self._known_noise())
         self._step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
         self._dipole = dipole_kernel(self.frame.shape, voxel_size, b0_dir)
         self._powers = difference_power(self.frame.shape, self._step)
@@ -98,7 +98,16 @@ class VariationFit:
         self._gradient = np.zeros((3, *self.frame.shape), np.float32)
         self._dual = np.zeros(self.frame.shape, np.float32)
         self.chi: FloatArray = np.zeros(self.frame.shape, np.float32)
-        self.model: FloatArray = np.zeros(self.frame.shape, np.float32)
+
+    def _known_noise(self) -> FloatArray | None:
+        _, mask, noise = self._given
+        return None if noise is None else self.frame.cut(noise, mask)
+
+    @cached_property
+    def noise(self) -> FloatArray:
+        """Standard deviation of the field in ppm, as given or estimated from it."""
+        field, mask, _ = self._given
+        return noise_map(self.frame.cut(field, mask), self.inside, self._known_noise())
 
     def field_of(self, chi: FloatArray) -> FloatArray:
         """Field in ppm of a susceptibility in the frame."""
@@ -110,7 +119,7 @@ class VariationFit:
         Unusual is more than ``factor`` times the noise, or times the spread of all misfits where
         that is larger: the model has errors of its own.
         """
-        misfit = np.abs(self.model - self.field)
+        misfit = np.abs(self.field_of(self.chi) - self.field)
         spread = MAD_TO_SD * np.median(misfit[self.inside])
         limit = np.float32(factor) * np.maximum(self.noise, spread)
         doubtful = self.inside & (misfit > limit)
@@ -160,7 +169,6 @@ class VariationFit:
             change, size = step_duals(
                 packed, self.chi, self._gradient, self._edges, limits, self._step, relaxation
             )
-            self.model[:] = packed.imag
             if absolute > 0:
                 limit = absolute / FIELD_PENALTY
                 _weigh_absolute(packed, self._dual, self.field, self.weight, limit, weight)
@@ -193,7 +201,7 @@ class VariationFit:
             Sum of the absolute differences over mm of neighbours in the mask.
         """
         self.run(regularisation, max_iter, tol, silent, "")
-        residual = self.model - self.field
+        residual = self.field_of(self.chi) - self.field
         misfit = math.sqrt(float(np.vdot(residual, self.weight * residual)))
         variation = 0.0
         for axis in range(3):

@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 TURN = 2 * math.pi
 
 
-def align_echoes(
-    unwrapped: FloatArray, part: NDArray[Any], echo_times: Sequence[float]
-) -> FloatArray:
+def align_echoes(unwrapped: FloatArray, part: NDArray[Any], echo_times: Sequence[float]) -> None:
     """Shift each connected part of each echo by whole turns so that phase grows linearly in time.
 
     The median of the first echo, and that of the step to the second, are taken to be below half a
     turn; later echoes follow the line through the two before. A turn too many in all echoes alike
-    is a constant field, which the background step takes away.
+    is a constant field, which the background step takes away. All in place.
 
     Parameters
     ----------
@@ -36,25 +34,19 @@ def align_echoes(
         Connected part of each voxel, from 0.
     echo_times : sequence of float
         In s, E of them.
-
-    Returns
-    -------
-    ndarray of float32, shape (E, N)
     """
     times = np.asarray(echo_times, dtype=np.float64)
-    aligned = np.array(unwrapped, dtype=np.float32)
     counts = np.bincount(part)
     if np.count_nonzero(counts) == 1:
-        _align(aligned, times)
-        return aligned
+        _align(unwrapped, times)
+        return
     largest = part == counts.argmax()
-    aligned[:, largest] = _aligned(aligned[:, largest], times)
+    unwrapped[:, largest] = _aligned(unwrapped[:, largest], times)
     others = np.flatnonzero(~largest)
     others = others[np.argsort(part[others], kind="stable")]
     borders = np.flatnonzero(np.diff(part[others])) + 1
     for members in np.split(others, borders):
-        aligned[:, members] = _aligned(aligned[:, members], times)
-    return aligned
+        unwrapped[:, members] = _aligned(unwrapped[:, members], times)
 
 
 def _aligned(values: FloatArray, times: NDArray[np.float64]) -> FloatArray:
