@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_qsm_stroke import Grid
+from napari_qsm_stroke.case.grid import stored_to_canonical
 from napari_qsm_stroke.errors import InputError
 
 
@@ -60,3 +61,28 @@ def test_affine_cannot_be_changed_from_outside() -> None:
 def test_impossible_affines_are_refused(affine: np.ndarray) -> None:
     with pytest.raises(InputError, match="affine"):
         Grid((4, 5, 6), affine)
+
+
+@pytest.mark.parametrize("size", [3.0, 0.9, 1.6, 0.46875, 220 / 256, 220 / 512, 2 / 3])
+def test_the_size_of_a_voxel_does_not_depend_on_the_rounding_of_files(size: float):
+    sizes = set()
+    for degrees in range(0, 90, 3):
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        turn = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+        affine = np.eye(4)
+        affine[:3, :3] = (turn @ np.diag([size, 1.0, 2.5])).astype(np.float32)
+        grid = Grid((4, 5, 6), affine)
+        sizes.add((grid.voxel_size, grid.voxel_volume_ml))
+    ((found, ml),) = sizes
+    assert found == pytest.approx((size, 1.0, 2.5), abs=1e-6)
+    assert ml == pytest.approx(size * 2.5 / 1000, rel=1e-5)
+
+
+@pytest.mark.parametrize("codes", ["RAS", "LPS", "PSR", "SLA", "IRP"])
+def test_a_direction_along_the_axes_of_a_file_is_brought_to_the_canonical_ones(codes: str):
+    along = {"R": (1, 0, 0), "A": (0, 1, 0), "S": (0, 0, 1)}
+    opposite = {"L": "R", "P": "A", "I": "S"}
+    for axis, code in enumerate(codes):
+        found = stored_to_canonical(codes) @ np.eye(3)[axis]
+        expected = np.array(along[opposite.get(code, code)]) * (-1 if code in opposite else 1)
+        assert np.array_equal(found, expected)

@@ -7,6 +7,7 @@ the grid, so that what is written back lies exactly as the input did.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TOLERANCE_MM = 0.01
+SQUARE = 1e-5
+"""Share of its volume that a voxel with square edges may differ from the box of its sides."""
 CANONICAL = (("L", "R"), ("P", "A"), ("I", "S"))
 """Falling and growing end of each canonical axis."""
 
@@ -35,6 +38,18 @@ def stored_to_canonical(codes: str) -> NDArray[np.float64]:
         for canonical, (low, high) in enumerate(CANONICAL):
             matrix[canonical, stored] = (code == high) - float(code == low)
     return matrix
+
+
+def _unrounded(length: float) -> float:
+    """Return a voxel size as it was before a file rounded it to seven digits.
+
+    The same slab in another order of axes or tilted would else be 3.0000001 mm here and 3 mm there,
+    and voxels that lie just at a distance would count once and once not.
+    """
+    decimal = round(length, 5)
+    if abs(length - decimal) < 1e-6:
+        return decimal
+    return round(length * 2**20) / 2**20  # such as 220 / 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +93,15 @@ class Grid:
     @property
     def voxel_size(self) -> tuple[float, float, float]:
         """Distance of neighbouring voxel centres along X, Y, Z, in mm."""
-        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
-        return (float(x), float(y), float(z))
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0).tolist()
+        return (_unrounded(x), _unrounded(y), _unrounded(z))
 
     @property
     def voxel_volume_ml(self) -> float:
         """Volume of one voxel in ml."""
-        return float(abs(np.linalg.det(self.affine[:3, :3])) / 1000)
+        box = math.prod(self.voxel_size)
+        exact = float(abs(np.linalg.det(self.affine[:3, :3])))
+        return (box if abs(exact - box) < SQUARE * box else exact) / 1000
 
     @property
     def b0_dir(self) -> tuple[float, float, float]:

@@ -50,7 +50,7 @@ def read_mask(path: str | Path, grid: Grid | None) -> Read:
             str(path), "the mask is empty.", "Draw the mask, or leave it out to have it made."
         )
     place = volume.grid if grid is None else grid
-    data, moved = onto(volume, place, "mask")
+    data, moved = onto(volume, place, "labels")
     return Volume((data > 0).astype(np.uint8), _ordered(volume, place), "", str(path)), (
         *notes,
         *moved,

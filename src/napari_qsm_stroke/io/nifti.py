@@ -97,9 +97,10 @@ def read_volume(path: str | Path, unit: str = "") -> Volume:
 def read_nifti(path: str | Path, unit: str = "") -> NiftiFile:
     """Read an image as ``read_volume`` does, and say what is odd about its header."""
     path = Path(path)
-    header, content, packed = _unpack(path)
-    affine, notes = affine_of(str(path), header, _shape(path, header))
-    data = _values(path, header, content)
+    with np.errstate(all="ignore"):  # what a damaged header comes to is checked, not warned of
+        header, content, packed = _unpack(path)
+        affine, notes = affine_of(str(path), header, _shape(path, header))
+        data = _values(path, header, content)
     orientation = io_orientation(affine)
     stored_as = "".join(nib.aff2axcodes(affine))
     canonical = affine @ inv_ornt_aff(orientation, data.shape[:3])
@@ -318,10 +319,8 @@ def _values(path: Path, header: nib.Nifti1Header, content: bytes) -> NDArray[np.
     stored = np.frombuffer(content, header.get_data_dtype(), math.prod(shape), offset)
     data = stored.reshape(shape, order="F")
     if slope is None or (slope == 1 and not inter):
-        with np.errstate(over="ignore", invalid="ignore"):
-            return data.astype(np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return (data * np.float64(slope) + np.float64(inter)).astype(np.float32)
+        return data.astype(np.float32)
+    return (data * np.float64(slope) + np.float64(inter)).astype(np.float32)
 
 
 def _scaling(header: nib.Nifti1Header) -> tuple[float, float] | None:
