@@ -232,13 +232,15 @@ def siemens(folder: Path, *, echoes: int = 6, tagged: bool = True, **visit: Any)
     return scanner
 
 
-def ge(folder: Path, *, echoes: int = 2, parts: bool = False, chopped: bool = False) -> Visit:
+def ge(
+    folder: Path, *, echoes: int = 2, parts: bool = False, chopped: bool = False, **visit: Any
+) -> Visit:
     """Write what GE writes: one series, the component in a private tag, the other sign.
 
     ``parts``: real and imaginary instead of magnitude and phase; ``chopped``: with a sign that
     changes from slice to slice.
     """
-    scanner = Visit(folder, maker="GE MEDICAL SYSTEMS")
+    scanner = Visit(folder, maker="GE MEDICAL SYSTEMS", **visit)
     uid = generate_uid()
     types = ["ORIGINAL", "PRIMARY", "OTHER"]
     turns = np.where(np.arange(SHAPE[2]) % 2, -1, 1) if chopped else 1

@@ -11,6 +11,7 @@ import numpy as np
 from napari_qsm_stroke.io.dicom.kinds import (
     ADC,
     DIFFUSION,
+    FIELD_MAP,
     GRADIENT_ECHO,
     PHASE_DIFFERENCE,
     STRUCTURAL,
@@ -201,9 +202,10 @@ def _partner(
     """Find the stacks of another component that lie where these do, with the same echo times."""
     number = anchor[0].first.number or 0
 
-    def distance(key: tuple[str, str]) -> tuple[bool, bool, int]:
-        away = abs((series[key][0].first.number or 0) - number)
-        return (key[0] != name, key in used, away)
+    def distance(key: tuple[str, str]) -> tuple[bool, bool, bool, int]:
+        first = series[key][0].first
+        away = abs((first.number or 0) - number)
+        return ("swi at the end" in first.words, key[0] != name, key in used, away)
 
     candidates = sorted((key for key in series if key[1] == component), key=distance)
     return next((series[k] for k in candidates if _match(anchor, series[k])), [])
@@ -236,6 +238,8 @@ def _without_partner(stack: Stack, others: list[Stack]) -> Kind:
         last = stack.echo_time is not None and times and abs(stack.echo_time - times[-1]) < SAME_MS
         if len(times) > 1 and last and not _has_other_echo(stack, others):
             return PHASE_DIFFERENCE
+    if not near and "field map" in (*stack.first.words, *stack.first.protocol):
+        return PHASE_DIFFERENCE if stack.component == "phase" else FIELD_MAP
     if near:
         return Kind(
             f"gradient echo, {stack.component}",

@@ -14,6 +14,7 @@ import json
 import struct
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,8 @@ def _limit(memory: int) -> None:
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        with suppress(OSError, ValueError):  # macOS has no such limit; the parent watches too
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def _describe(path: Path, salt: str, identify: bool) -> dict[str, Any]:

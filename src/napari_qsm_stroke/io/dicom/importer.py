@@ -231,14 +231,12 @@ def _images(
     def run(stacks: Sequence[Stack]) -> list[Converted]:
         nonlocal done
         start = done
+        done += len(stacks)
 
         def tell(fraction: float) -> None:
-            progress((start + fraction * len(stacks)) / total, "converting")
+            progress(min(1.0, (start + fraction * len(stacks)) / total), "converting")
 
-        folder = place / str(start)
-        found = convert(stacks, folder, tell)
-        done += len(stacks)
-        return found
+        return convert(stacks, place / str(start), tell)
 
     for index, acquisition in enumerate(study.gradient_echoes, 1):
         entity = f"run-{index}_" if len(study.gradient_echoes) > 1 else ""
@@ -284,14 +282,24 @@ def _rank(stack: Stack) -> tuple[bool, bool]:
 
 
 def _other(stack: Stack, name: str, run: Any) -> Image:
+    if name.endswith("dwi"):
+        return diffusion_image(_diffusion(stack, run), name)
     (converted,) = run([stack])
-    if name.endswith("ADC"):
-        return adc_image(converted, name)
-    if not name.endswith("dwi"):
-        return single_image(converted, name)
-    if has_b_values(converted):
-        return diffusion_image([converted], name)
-    return diffusion_image(run(by_b_value(stack)), name)
+    return adc_image(converted, name) if name.endswith("ADC") else single_image(converted, name)
+
+
+def _diffusion(stack: Stack, run: Any) -> list[Converted]:
+    """Convert a diffusion series at once, or each b value alone where that does not do."""
+    each = by_b_value(stack)
+    try:
+        whole = run([stack])
+    except InputError:
+        if len(each) < 2:
+            raise
+    else:
+        if has_b_values(whole[0]):
+            return list(whole)
+    return list(run(each))
 
 
 def _check(paths: Sequence[Path], key: str) -> tuple[str, ...]:

@@ -73,7 +73,8 @@ def kind_of(file: DicomFile, frame: Frame) -> Kind:
 def _product(types: set[str], words: set[str]) -> Kind | None:
     if types & {"MNIP", "MINIP", "MIN IP", "MIP", "PROJECTION IMAGE"} or "projection" in words:
         return PROJECTION
-    if "SWI" in types or "swi product" in words or ("DERIVED" in types and "swi" in words):
+    derived = "DERIVED" in types and words & {"swi", "swi at the end"}
+    if "SWI" in types or "swi product" in words or derived:
         return SWI_PRODUCT
     if "QSM" in types or ("qsm" in words and "DERIVED" in types):
         return SUSCEPTIBILITY
@@ -118,7 +119,7 @@ def _structural(file: DicomFile, frame: Frame, types: set[str], words: set[str])
         return LEFT_OUT["localizer"]
     if "perfusion" in words or types & {"CBF", "CBV", "MTT", "TTP"}:
         return LEFT_OUT["perfusion"]
-    if types & {"T2", "T2 MAP", "T2_STAR_MAP", "R2_STAR_MAP"}:
+    if types & {"T2 MAP", "T2_STAR_MAP", "R2_STAR_MAP"}:
         return Kind("relaxation map", "it is computed by the scanner")
     techniques = set(file.techniques)
     if "EP" in techniques:

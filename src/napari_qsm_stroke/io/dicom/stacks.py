@@ -146,7 +146,9 @@ def make_stacks(files: Iterable[DicomFile]) -> list[Stack]:
         if kind == ECHO_PLANAR and file.series in diffusion:
             kind = Kind(DIFFUSION)  # the images without weighting
         key: tuple[object, ...] = (file.patient, file.study, file.series, kind)
-        if kind.name not in WHOLE_SERIES and not kind.reason:
+        if kind.name == DIFFUSION:
+            key += ("DERIVED" in frame.types,)
+        elif kind.name not in WHOLE_SERIES and not kind.reason:
             time = None if frame.echo_time is None else round(1000 * frame.echo_time)
             key += (frame.component or "magnitude", time, frame.echo_number)
         groups[key].append((file, frame))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 WORDS = {
-    "swi product": r"swi_images|[_ ]swi\s*$",
+    "swi product": r"swi_images",
+    "swi at the end": r"[_ ]swi\s*$",
     "swi": r"(?<![a-z])(swi|swip|swan|venobold|susceptib)",
     "projection": r"(?<![a-z])m(in)?[ _]?ip(?![a-z])|mip_images|minip|min ip",
     "filtered": r"filt[a-z]*[ _]?pha|pha[a-z]*[ _]?filt|high[ _-]?pass|(?<![a-z])hpf(?![a-z])",
@@ -20,13 +21,12 @@ WORDS = {
     "adc": r"(?<![a-z])d?adc(?![a-z])|apparent[ _]diff",
     "exponential": r"(?<![a-z])(e[ _]?adc|exp[a-z]*[ _]?(apparent|adc))",
     "anisotropy": r"(?<![a-z])((col)?fa|md)(?![a-z])|fract[a-z.]*[ _]?aniso|tensor",
-    "trace": r"trace(?![a-z])|tracew|isotropic|(?<![a-z])iso(?=[ _]?b\d)",
     "diffusion": r"(?<![a-z])(dwi|dti|diff(usion)?|ep2d_diff|resolve|b\d{3,4})(?![a-z])",
     "flair": r"flair|dark[ _-]?fluid|(?<![a-z])tirm",
     "t1": r"(?<![a-z0-9])t1|mprage|mp-rage|bravo|(?<![a-z])tfl|mp2rage|3d[ _]?tfe",
     "t2": r"(?<![a-z0-9])t2(?![a-z*0-9]*(star|\*))",
     "localizer": r"locali[sz]er|scout|survey|plan[ _]?scan|calibration|(?<![a-z])aahead|smartbrain",
-    "perfusion": r"perf|(?<![a-z])(dsc|pwi|asl|pasl|pcasl|cbf|cbv|mtt|ttp|tmax)(?![a-z])",
+    "perfusion": r"(?<![a-z])(perf|dsc|pwi|asl|pasl|pcasl|cbf|cbv|mtt|ttp|tmax)(?![a-z])",
     "angiography": r"(?<![a-z])(tof|mra|angio)",
     "qsm": r"(?<![a-z])qsm|quantitative[ _]?suscept|chi[ _]?map",
     "fast field mapping": r"(?<![a-z])fm2d\dr?",
@@ -43,7 +43,7 @@ TYPES = frozenset(
         *("FILTERED", "PHASE_FILTERED", "FIELDMAP", "FIELD MAP", "B0", "B0 MAP", "FIELDMAPHZ"),
         *("PHASEDIFF", "PHASE DIFFERENCE", "VELOCITY", "VELOCITY MAP", "PCA", "PHASE CONTRAST"),
         *("NORM", "ND", "DIS2D", "DIS3D", "CSA REPORT", "UNCOMBINED", "SUBTRACTION"),
-        *("CBF", "CBV", "MTT", "TTP", "T2", "T2 MAP", "T2_STAR", "T2_STAR_MAP", "R2_STAR_MAP"),
+        *("CBF", "CBV", "MTT", "TTP", "T2 MAP", "T2_STAR", "T2_STAR_MAP", "R2_STAR_MAP"),
     }
 )
 """Values of Image Type and Frame Type that are understood."""
