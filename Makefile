@@ -5,8 +5,6 @@ BIN := $(VENV)/bin
 # Byte code is kept: pytest would rewrite hundreds of modules anew on every run without it.
 RUN := env -u PYTHONDONTWRITEBYTECODE
 SCREEN := $(RUN) sh .ci/with-screen
-# Threads that wait for work do not keep a core from the other processes.
-export OMP_WAIT_POLICY := passive
 
 .PHONY: demo test test-long lint bench bench-quick docs clean
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -49,3 +52,14 @@ def test_a_kernel_is_compiled_without_the_lock_and_called_with_it(
         assert found == []  # called only with it
     worker.join(60)
     assert found == [7.0]
+
+
+@pytest.mark.parametrize("chosen", [None, "active"])
+def test_waiting_threads_leave_the_cores_alone_unless_asked_otherwise(chosen: str | None) -> None:
+    known = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    code = "import os, napari_qsm_stroke.core.numerics.compiled as c; print(os.environ[c.WAITING])"
+    asked = {} if chosen is None else {"OMP_WAIT_POLICY": chosen}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=known | asked, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [chosen or "passive"]

@@ -8,12 +8,18 @@ calls kernels that are ready does not wait for another thread that compiles.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-import numba
+# Between kernels run transforms with threads of their own. Threads of OpenMP would keep their cores
+# busy with waiting: that costs a fifth of all processor time, and slows down whoever shares them.
+WAITING = "OMP_WAIT_POLICY"
+os.environ.setdefault(WAITING, "passive")
+
+import numba  # the library of OpenMP reads it once, when it is loaded
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LOCK = threading.RLock()
