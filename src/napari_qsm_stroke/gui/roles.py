@@ -8,6 +8,8 @@ from pathlib import Path
 TITLES = {
     "magnitude": "Magnitude",
     "phase": "Phase",
+    "real": "Real part",
+    "imaginary": "Imaginary part",
     "dwi": "DWI",
     "b0": "b0 image",
     "adc": "ADC",
@@ -16,6 +18,8 @@ TITLES = {
     "infarct": "Infarct mask",
     "territories": "Territories",
     "susceptibility": "Susceptibility",
+    "flair": "FLAIR",
+    "t1w": "T1",
 }
 """Roles of files in the order of the table, as ``io.load`` names them."""
 QUANTITY = {"brain_mask": "brain"}
@@ -26,11 +30,15 @@ PATTERNS = (
     ("infarct", r"infarct|lesion|core.*mask"),
     ("territories", r"territor|dseg"),
     ("susceptibility", r"chimap|qsm|(?<![a-z])chi(?![a-z])|suscept"),
+    ("real", r"part-real|(?<![a-z])real(?![a-z])"),
+    ("imaginary", r"part-imag|(?<![a-z])imag(inary)?(?![a-z])"),
     ("phase", r"part-phase|(?<![a-z])(phase|pha|ph)(?![a-z])"),
     ("magnitude", r"part-mag|(?<![a-z])(magnitude|mag)(?![a-z])"),
     ("adc", r"(?<![a-z])adc"),
     ("b0", r"(?<![a-z])(b0|b=0|sbref)(?![0-9a-z])"),
     ("dwi", r"(?<![a-z])(dwi|trace|b1000)"),
+    ("flair", r"flair"),
+    ("t1w", r"(?<![a-z])(t1w?|mprage)(?![a-z0-9])"),
 )
 
 

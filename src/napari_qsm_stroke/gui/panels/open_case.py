@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QComboBox,
     QFileDialog,
     QFormLayout,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -17,15 +18,19 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QPushButton,
     QSpinBox,
-    QToolButton,
 )
 
+from napari_qsm_stroke.case.acquisition import acquisition_lines
+from napari_qsm_stroke.case.case import notes_of_loading
 from napari_qsm_stroke.errors import InputError, QsmStrokeError
-from napari_qsm_stroke.gui.dicom import Opened, import_and_load, is_dicom_folder
+from napari_qsm_stroke.gui.dicom import PREFIX, Opened, import_and_load, is_dicom_folder
 from napari_qsm_stroke.gui.layers import LOOKS, look
+from napari_qsm_stroke.gui.panels.file_table import FileTable
 from napari_qsm_stroke.gui.panels.panel import Panel, heading, note
-from napari_qsm_stroke.gui.roles import TITLES, guess_role, is_nifti
+from napari_qsm_stroke.gui.recent import recent, remember
+from napari_qsm_stroke.gui.roles import is_nifti
 from napari_qsm_stroke.io.bids import find_cases
+from napari_qsm_stroke.io.files import ECHO_ROLES
 from napari_qsm_stroke.io.load import load, load_files
 from napari_qsm_stroke.pipeline.simulate import simulate
 
@@ -34,15 +39,19 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-    from napari_qsm_stroke.case.acquisition import Acquisition
     from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.core.progress import Progress
     from napari_qsm_stroke.gui.jobs import Job
     from napari_qsm_stroke.io.files import CaseFiles
+    from napari_qsm_stroke.io.phase_sign import PhaseSign
 
 BUSY = "Wait for the case that is being opened, or cancel it."
 FROM_SIDECAR = "from the sidecars"
-ORIGINS = {"header": "from the files", "user": "typed in", "derived": "derived"}
+SIGNS: dict[PhaseSign, str] = {
+    "auto": "by the scanner (GE negated)",
+    "keep": "as stored",
+    "negate": "negated",
+}
 
 
 class OpenPanel(Panel):
@@ -55,7 +64,6 @@ class OpenPanel(Panel):
     def build(self) -> None:
         """Add the three ways to a case."""
         self.setAcceptDrops(True)
-        self._files: dict[str, list[Path]] = {}
         self.bench.jobs.waited.connect(self._show_waited)
         self._build_folder()
         self._build_files()
@@ -89,29 +97,22 @@ class OpenPanel(Panel):
         self.participants.itemDoubleClicked.connect(self._open_item)
         self.participants.setToolTip("Double-click to open")
         self.participants.setVisible(False)
+        self.recent = QComboBox()
+        self.recent.activated.connect(self._open_recent)
         self.body.addLayout(row)
+        self.body.addWidget(self.recent)
         self.body.addWidget(self.participants)
+        self._show_recent()
 
     def _build_files(self) -> None:
         self.body.addWidget(heading("Files"))
-        grid = QGridLayout()
-        grid.setVerticalSpacing(1)
-        grid.setColumnStretch(1, 1)
-        self.cells: dict[str, QLabel] = {}
-        for row, (role, title) in enumerate(TITLES.items()):
-            cell = QLabel()
-            cell.setStyleSheet("color: #9aa0a6;")
-            pick, clear = QToolButton(), QToolButton()
-            pick.setText("...")
-            pick.setToolTip(f"Choose the file of {title}")
-            pick.clicked.connect(lambda _on, r=role: self._ask_files(r))
-            clear.setText("x")
-            clear.setToolTip("Take it out")
-            clear.clicked.connect(lambda _on, r=role: self.set_files(r, []))
-            for column, widget in enumerate((QLabel(title), cell, pick, clear)):
-                grid.addWidget(widget, row, column)
-            self.cells[role] = cell
-        self.body.addLayout(grid)
+        self.table = FileTable()
+        self.table.changed.connect(self._show_files)
+        self.body.addWidget(self.table)
+        add = QPushButton("Add files ...")
+        add.setToolTip("NIfTI files of one examination; then check what each of them is")
+        add.clicked.connect(self._ask_files)
+        self.body.addWidget(add)
         form = QFormLayout()
         self.echo_times = QLineEdit()
         self.echo_times.setPlaceholderText(FROM_SIDECAR)
@@ -120,6 +121,13 @@ class OpenPanel(Panel):
         self.field_strength.setPlaceholderText(FROM_SIDECAR)
         form.addRow("Echo times (s)", self.echo_times)
         form.addRow("Field strength (T)", self.field_strength)
+        self.phase_sign = QComboBox()
+        for choice, title in SIGNS.items():
+            self.phase_sign.addItem(title, choice)
+        self.phase_sign.setToolTip(
+            "GE scanners store the phase with the other sign. Veins must be bright in the map."
+        )
+        form.addRow("Sign of the phase", self.phase_sign)
         self.body.addLayout(form)
         self.open_button = QPushButton("Open these files")
         self.open_button.clicked.connect(self.open_files)
@@ -186,11 +194,6 @@ class OpenPanel(Panel):
             self.participants.addItem(item)
         self.participants.setVisible(self.participants.count() > 0)
 
-    def set_files(self, role: str, paths: list[Path]) -> None:
-        """Give files a role; echoes in the order of their names."""
-        self._files[role] = sorted(paths) if role in ("magnitude", "phase") else paths[:1]
-        self._show_files()
-
     def open_files(self) -> None:
         """Open the files of the table."""
         try:
@@ -200,16 +203,17 @@ class OpenPanel(Panel):
             self.say(str(error), "bad")
             return
         files: dict[str, Any] = {
-            role: paths if role in ("magnitude", "phase") else paths[0]
-            for role, paths in self._files.items()
-            if paths
+            role: paths if role in ECHO_ROLES else paths[0]
+            for role, paths in self.table.files().items()
         }
+        sign = self.phase_sign.currentData()
 
         def work(progress: Progress) -> Case:
             return load(
                 **files,
                 echo_times=times or None,
                 field_strength=strength[0] if strength else None,
+                phase_sign=sign,
                 progress=progress,
             )
 
@@ -220,11 +224,18 @@ class OpenPanel(Panel):
         options = {"seed": self.seed.value(), **options}
         self._load("Simulate a patient", lambda progress: simulate(**options, progress=progress)[0])
 
-    def _load(self, title: str, work: Any) -> None:
+    def _load(self, title: str, work: Any, files: CaseFiles | None = None) -> None:
         if self.working:
             self.say(BUSY, "warn")
             return
-        self.follow(self.bench.load(title, work), lambda case: f"{case.key} is open.")
+
+        def opened(case: Case) -> str:
+            if files is not None and files.root is not None and PREFIX not in files.root.as_posix():
+                remember(files.root, files.key)
+                self._show_recent()
+            return f"{case.key} is open."
+
+        self.follow(self.bench.load(title, work), opened)
 
     def _show_waited(self, job: Job) -> None:
         """Show work that napari's own menu has asked for: a sample, a folder."""
@@ -232,8 +243,33 @@ class OpenPanel(Panel):
             self.follow(job)
 
     def _open_item(self, item: QListWidgetItem) -> None:
-        files = item.data(Qt.ItemDataRole.UserRole)
-        self._load(f"Open {files.key}", lambda progress: load_files(files, progress))
+        self._open(item.data(Qt.ItemDataRole.UserRole))
+
+    def _open(self, files: CaseFiles) -> None:
+        """Open an examination of a data set, with the sign of the phase as it was chosen."""
+        files = replace(files, phase_sign=self.phase_sign.currentData())
+        self._load(f"Open {files.key}", lambda progress: load_files(files, progress), files)
+
+    def _open_recent(self, index: int) -> None:
+        folder, key = self.recent.itemData(index) or (None, "")
+        if folder is None:
+            return
+        try:
+            found = find_cases(folder, [key.split("_")[0]])
+        except QsmStrokeError as error:
+            self.say(str(error), "bad")
+            return
+        self._open(next((files for files in found if files.key == key), found[0]))
+
+    def _show_recent(self) -> None:
+        self.recent.clear()
+        self.recent.addItem("Recent cases", None)
+        for folder, key in recent():
+            self.recent.addItem(f"{key} in {folder.name}", (folder, key))
+            self.recent.setItemData(
+                self.recent.count() - 1, str(folder), Qt.ItemDataRole.ToolTipRole
+            )
+        self.recent.setVisible(self.recent.count() > 1)
 
     # -- what is shown -----------------------------------------------------------------------
 
@@ -248,7 +284,9 @@ class OpenPanel(Panel):
         if grid.obliquity_degrees > 0.5:
             lines.append(f"Slab tilted by {grid.obliquity_degrees:.0f} degrees")
         if acquisition is not None:
-            lines += _acquisition_lines(acquisition)
+            lines += acquisition_lines(acquisition, case.b0_dir)
+        warnings = acquisition.warnings if acquisition else notes_of_loading(case)
+        lines += [f"<span style='color:#ffd166'>{w}</span>" for w in warnings]
         lines.append("Maps: " + ", ".join(look(n).title for n in LOOKS if n in case.maps))
         self.facts.setText("<br>".join(lines))
         echoes = len(acquisition.echo_times) if acquisition else 1
@@ -258,12 +296,9 @@ class OpenPanel(Panel):
             widget.setVisible(echoes > 1)
 
     def _show_files(self) -> None:
-        for role, cell in self.cells.items():
-            paths = self._files.get(role, [])
-            text = paths[0].name if len(paths) == 1 else f"{len(paths)} files" if paths else "-"
-            cell.setText(text if len(text) < 26 else "..." + text[-23:])
-            cell.setToolTip("\n".join(str(p) for p in paths))
-        self.open_button.setEnabled(any(self._files.values()))
+        fault = self.table.fault()
+        self.open_button.setEnabled(bool(self.table.files()) and not fault)
+        self.open_button.setToolTip(fault)
 
     def _ask_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "BIDS or DICOM folder")
@@ -278,12 +313,12 @@ class OpenPanel(Panel):
         if target:
             self.import_folder(Path(source), Path(target))
 
-    def _ask_files(self, role: str) -> None:
+    def _ask_files(self) -> None:
         chosen, _ = QFileDialog.getOpenFileNames(
-            self, TITLES[role], filter="NIfTI (*.nii *.nii.gz)"
+            self, "NIfTI files of one examination", filter="NIfTI (*.nii *.nii.gz)"
         )
         if chosen:
-            self.set_files(role, [Path(p) for p in chosen])
+            self.take([Path(p) for p in chosen])
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and folders."""
@@ -301,33 +336,18 @@ class OpenPanel(Panel):
         if folders:
             self.choose_folder(folders[0])
             return
-        sorted_out: dict[str, list[Path]] = {}
-        unknown = [p.name for p in paths if not is_nifti(p) or guess_role(p) is None]
-        for path in paths:
-            role = guess_role(path) if is_nifti(path) else None
-            if role is not None:
-                sorted_out.setdefault(role, []).append(path)
-        for role, found in sorted_out.items():
-            self.set_files(role, found)
-        if unknown:
+        images = [p for p in paths if is_nifti(p)]
+        others = [p.name for p in paths if not is_nifti(p)]
+        unknown = [p.name for p in self.table.add(images)]
+        if others:
+            self.say(f"{', '.join(others)}: not a NIfTI file.", "warn")
+        elif unknown:
             self.say(
-                f"{', '.join(unknown)}: the name does not say what it is. Choose its row.", "warn"
+                f"{', '.join(unknown)}: the name does not say what it is. Choose it beside it.",
+                "warn",
             )
-        elif sorted_out:
-            self.say("Check the roles, then open the files.")
-
-
-def _acquisition_lines(acquisition: Acquisition) -> list[str]:
-    def origin(name: str) -> str:
-        said = acquisition.origins.get(name, "")
-        return f" ({ORIGINS.get(said, said)})" if said else ""
-
-    times = ", ".join(f"{1000 * t:.4g}" for t in acquisition.echo_times)
-    lines = [
-        f"Echo times {times} ms{origin('echo_times')}",
-        f"Field strength {acquisition.field_strength:g} T{origin('field_strength')}",
-    ]
-    return lines + [f"<span style='color:#ffd166'>{w}</span>" for w in acquisition.warnings]
+        elif images:
+            self.say("Check what each file is, then open them.")
 
 
 def _numbers(text: str, where: str, example: str) -> tuple[float, ...]:
