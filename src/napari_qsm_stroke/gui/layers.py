@@ -51,6 +51,8 @@ LOOKS: dict[str, Look] = {
     "dwi": Look("DWI (not aligned)"),
     "b0": Look("b0 (not aligned)"),
     "adc": Look("ADC (not aligned)"),
+    "flair": Look("FLAIR (not aligned)"),
+    "t1w": Look("T1 (not aligned)"),
     "dwi_aligned": Look("DWI"),
     "adc_aligned": Look("ADC"),
     "dwi_placed": Look("DWI as taken"),
