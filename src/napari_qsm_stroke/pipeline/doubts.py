@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_qsm_stroke.core.measure.table import OK, RegionRow
+from napari_qsm_stroke.pipeline.sign_check import sign_doubt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +19,12 @@ WITHOUT_INFARCT = {"contralateral_mca"}
 
 
 def doubts(case: Case) -> tuple[str, ...]:
-    """Every doubt about a map of the case, once.
+    """Every doubt about a map of the case and about the sign of its phase, once.
 
     A mask that was corrected by hand has lost its doubt, an image has not.
     """
-    return tuple(dict.fromkeys(v.quality.doubt for v in case.maps.values() if v.quality.doubt))
+    found = [volume.quality.doubt for volume in case.maps.values()]
+    return tuple(dict.fromkeys(doubt for doubt in (*found, sign_doubt(case)) if doubt))
 
 
 def with_doubts(case: Case, rows: Mapping[str, RegionRow]) -> dict[str, RegionRow]:
