@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
+import pytest
 
+from napari_qsm_stroke.cli.main import main
 from napari_qsm_stroke.io.bids import find_cases
 from napari_qsm_stroke.io.dicom.importer import import_dicom
 from napari_qsm_stroke.io.load import load, load_files
@@ -48,3 +50,14 @@ def test_classic_enhanced_and_nifti_are_the_same_voxels(real_data: Path, tmp_pat
             assert np.array_equal(case.maps[name].data, nifti.maps[name].data)
     assert cases[0].grid == nifti.grid
     assert np.allclose(np.abs(cases[0].grid.b0_dir), np.abs([-0.061, 0.002, 0.998]), atol=1e-3)
+
+
+@pytest.mark.long
+def test_an_imported_scan_runs(real_data: Path, tmp_path: Path):
+    folder = real_data / "philips_3t_human" / "dicom_enhanced"
+    assert main(["import", str(folder), str(tmp_path / "bids")]) == 0
+    line = ["run", str(tmp_path / "bids"), str(tmp_path / "out"), "participant"]
+    assert main([*line, "--recipe", "preview"]) == 0
+    chi = nib.load(tmp_path / "out/sub-01/anat/sub-01_desc-stroke_Chimap.nii.gz").get_fdata()
+    assert np.isfinite(chi).all()
+    assert 0.005 < chi[chi != 0].std() < 0.2
