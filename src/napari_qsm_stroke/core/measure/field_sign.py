@@ -90,4 +90,5 @@ def _inside(
     brain: NDArray[np.uint8], depth: float, voxel_size: tuple[float, float, float]
 ) -> NDArray[np.bool_]:
     """Voxels of the mask that lie deeper than ``depth`` in mm."""
-    return (brain != 0) & ~within(brain == 0, depth, voxel_size)
+    inside: NDArray[np.bool_] = (brain != 0) & ~within(brain == 0, depth, voxel_size)
+    return inside
