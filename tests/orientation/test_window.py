@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QApplication
 from tests.orientation.conftest import CODES, SAMPLE, tilted
 
 from napari_qsm_stroke import Grid, Volume
@@ -36,11 +37,23 @@ def bright(viewer: Any) -> tuple[float, float]:
     return columns.mean() / shown.shape[1], rows.mean() / shown.shape[0]
 
 
+def _settle(viewer: Any, folder: Path) -> None:
+    """Let the window find its size: the first picture is drawn before it has."""
+    store("RAS", 0.0, folder / "first.nii.gz")
+    ((data, attributes, _),) = read_files(str(folder / "first.nii.gz"))
+    viewer.add_image(data, **attributes)
+    for _ in range(3):
+        viewer.reset_view()
+        viewer.screenshot(canvas_only=True, flash=False, size=(300, 300))
+        QApplication.processEvents()
+
+
 def check(orders: tuple[str, ...], viewer: Any, folder: Path) -> None:
     view = View(viewer)
     for overlay in [*viewer.canvas.overlays.values()]:
         overlay.visible = False  # letters are bright too
     places: dict[tuple[str, float], tuple[float, float]] = {}
+    _settle(viewer, folder)
     for degrees, codes in itertools.product((0.0, 25.0), orders):
         path = folder / f"{codes}{degrees:.0f}.nii.gz"
         store(codes, degrees, path)
