@@ -88,30 +88,29 @@ def test_a_single_phase_with_two_magnitudes_is_a_phase_difference(tmp_path: Path
         import_dicom(tmp_path / "in", tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    ("facts", "types", "word"),
-    [
-        ({"RescaleType": "Hz"}, [*ORIGINAL, "B0", "MAP"], "field map in Hz"),
-        ({"PhaseContrast": "YES"}, [*ORIGINAL, "P"], "velocity"),
-        ({"SeriesDescription": "phase_diff"}, [*ORIGINAL, "P"], "phase difference"),
-        ({"SeriesDescription": "unwrapped phase"}, [*ORIGINAL, "P"], "unwrapped phase"),
-        ({"LossyImageCompression": "01"}, [*ORIGINAL, "P"], "compressed with loss"),
-        ({}, [*ORIGINAL, "P"], "there is no magnitude"),
-    ],
-)
-def test_phase_that_is_no_raw_phase(facts: dict[str, Any], types, word: str, tmp_path: Path):
+def test_phase_that_is_no_raw_phase(tmp_path: Path):
     scanner = Visit(tmp_path / "in")
-    scanner.series(6, twelve_bits(phase(20)), types=types, **facts)
-    if word == "compressed with loss":
-        scanner.series(5, magnitude(20), types=PLAIN)
-    with pytest.raises(InputError, match=word):
+    raw = [*ORIGINAL, "P"]
+    cases: list[tuple[dict[str, Any], list[str], str]] = [
+        ({"RescaleType": "Hz"}, [*ORIGINAL, "B0", "MAP"], "field map in Hz"),
+        ({"PhaseContrast": "YES"}, raw, "velocity-encoded phase"),
+        ({"SeriesDescription": "phase_diff"}, raw, "phase difference"),
+        ({"SeriesDescription": "unwrapped phase"}, raw, "unwrapped phase"),
+        ({"SliceThickness": 7.0}, raw, "gradient echo, phase (there is no magnitude to it"),
+        ({"PixelSpacing": [3.0, 3.0]}, PLAIN, "export the phase images too"),
+    ]
+    for number, (facts, types, _) in enumerate(cases, 1):
+        scanner.series(number, twelve_bits(phase(20)), types=types, **facts)
+    lossy = {"LossyImageCompression": "01", "PixelSpacing": [1.0, 1.0]}
+    scanner.series(7, magnitude(20), types=PLAIN, **lossy)
+    scanner.series(8, twelve_bits(phase(20)), types=raw, **lossy)
+    with pytest.raises(InputError) as refused:
         import_dicom(tmp_path / "in", tmp_path / "out")
-
-
-def test_magnitude_alone_asks_for_the_phase(tmp_path: Path):
-    Visit(tmp_path / "in").series(5, magnitude(20), types=PLAIN)
-    with pytest.raises(InputError, match="export the phase images too"):
-        import_dicom(tmp_path / "in", tmp_path / "out")
+    said = str(refused.value).split("; series ")
+    assert len(said) == 8
+    for part, (_, _, word) in zip(said, cases, strict=False):
+        assert word in part or word in str(refused.value)
+    assert "series 8, gradient echo (it was compressed with loss" in str(refused.value)
 
 
 def test_a_missing_slice_is_seen(tmp_path: Path):

@@ -255,7 +255,7 @@ def _without_partner(stack: Stack, others: list[Stack]) -> Kind:
 
 def _alike(one: Stack, other: Stack) -> bool:
     """Tell whether two stacks are of one matrix and direction, even where slices are missing."""
-    if one.shape()[:2] != other.shape()[:2]:
+    if one.shape()[:2] != other.shape()[:2] or one.frame.spacing != other.frame.spacing:
         return False
     return bool(np.abs(one.normal - other.normal).max() < 1e-3)
 
