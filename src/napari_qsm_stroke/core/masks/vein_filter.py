@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from annotated_types import Interval
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from napari_qsm_stroke.core.masks.morphology import (
     Bools,
@@ -17,7 +18,8 @@ from napari_qsm_stroke.core.masks.morphology import (
 )
 from napari_qsm_stroke.core.masks.smoothing import extended, smooth
 from napari_qsm_stroke.core.method import Unit, method
-from napari_qsm_stroke.core.numerics.rank import ball_maximum, opening
+from napari_qsm_stroke.core.numerics.rank import opening
+from napari_qsm_stroke.core.numerics.tube_fit import contrast_around, fit_tubes
 from napari_qsm_stroke.core.numerics.tubes import ridges, tube_response
 from napari_qsm_stroke.core.progress import Progress, part, silent, steps
 from napari_qsm_stroke.core.quantities import FieldMask, Susceptibility, Veins, VoxelSize
@@ -29,9 +31,16 @@ TEXTURE_QUANTILES = (0.5, 0.75)
 MASS = 0.8
 MARGIN = 2  # voxels, for the derivatives
 BACKGROUND_MM = 10.0
+PIECE_MM = 12.0
+MIDDLE_QUANTILE = 0.75
+"""Of the contrast of what the filter follows: in the middle of most veins."""
 
 
-@method(cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195"), memory=10.5)
+@method(
+    cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195", "10.3389/fnins.2017.00089"),
+    memory=10.5,
+    revision=2,
+)
 def vein_filter(
     susceptibility: Susceptibility,
     field_mask: FieldMask,
@@ -43,23 +52,24 @@ def vein_filter(
     widest_radius: Annotated[float, Interval(gt=0.5, le=10), Unit("mm")] = 2.5,
     sensitivity: Annotated[float, Interval(gt=0, le=200)] = 15.0,
     connection: Annotated[float, Interval(gt=0, le=1)] = 0.7,
-    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.4,
-    mass_level: Annotated[float, Interval(gt=0, le=10)] = 0.6,
+    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.25,
+    mass_level: Annotated[float, Interval(gt=0, le=10)] = 0.45,
     margin: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 2.0,
-    reach: Annotated[float, Interval(ge=0.5, le=10), Unit("mm")] = 2.5,
     smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
 ) -> Veins:
-    """Find bright tubes, however faint, and give them the width of their own contrast.
+    """Find bright tubes, however faint, and every voxel that their blood fills in part.
 
     What is wider than a vein (nuclei, sinuses, haemorrhage, slow variation) is taken off by a
     grey-value opening. Tubes are told by the second curvature at several scales, against the
     texture of the same map: the ridges of the filter's response, nearly all of them texture, tell
-    how strong texture gets. Last, a voxel belongs to a vein where its contrast exceeds a fraction
-    of the largest contrast of the vein close by.
+    how strong texture gets. Cylinders fitted to the tubes then tell how bright the blood is that
+    fills them, apart from how much of a voxel it fills. Last, a voxel belongs to a vein where its
+    contrast exceeds a part of that of the blood close by.
 
-    No value of susceptibility decides anything, and the width that a vein is given does not depend
-    on how strong it is: veins of low susceptibility come out like the others. A threshold on
-    susceptibility would keep the strongest of them only and hide the effect that is looked for.
+    No value of susceptibility decides anything, and the width that a vein is given depends
+    neither on how strong nor on how wide it is: veins of low susceptibility, and thin ones, come
+    out like the others. A threshold on susceptibility, or on the strongest voxel, would keep
+    another part of each of them and change the number that is looked for.
 
     Parameters
     ----------
@@ -81,14 +91,12 @@ def vein_filter(
     connection : float
         Fraction of that level down to which a tube is followed.
     extent : float
-        Fraction of the largest contrast close by that still belongs to the vein.
+        Part of a voxel that blood must fill, told by its contrast over that of the blood close by.
     mass_level : float
-        What is wide and this bright, as a fraction of the typical contrast of a vein, is a mass
-        (haemorrhage, nucleus, sinus): no vein is found in it.
+        What is wide and this bright, as a fraction of the contrast in the middle of veins, is a
+        mass (haemorrhage, nucleus, sinus): no vein is found in it.
     margin : float
         Nor this far around it.
-    reach : float
-        How close by.
     smallest_part : float
         Parts below this volume are dropped.
 
@@ -99,7 +107,8 @@ def vein_filter(
     Notes
     -----
     Line filters on the eigenvalues of the Hessian: Sato et al., Med Image Anal 1998;2:143,
-    doi:10.1016/S1361-8415(98)80009-1; Frangi et al. 1998, doi:10.1007/BFb0056195.
+    doi:10.1016/S1361-8415(98)80009-1; Frangi et al. 1998, doi:10.1007/BFb0056195. Cylinders and
+    partial volume: after Ward et al., Front Neurosci 2017;11:89, doi:10.3389/fnins.2017.00089.
     """
     inside = field_mask != 0
     veins = np.zeros(inside.shape, np.uint8)
@@ -112,26 +121,35 @@ def vein_filter(
     contrast = whole - opening(calm, widest_radius, voxel_size)
     progress(0.2, "tubes")
     scales = _scales(smallest_scale, max(largest_scale, smallest_scale))
-    tubes = _tubes(contrast, inside, scales, sensitivity, voxel_size, part(progress, 0.2, 0.8))
+    tubes = _tubes(contrast, inside, scales, sensitivity, voxel_size, part(progress, 0.2, 0.7))
     found = _connected(tubes, inside, connection)
-    vein = _widened(found, contrast, inside, extent, reach, voxel_size)
-    if not vein.any():
+    del tubes
+    if not found.any():
         return veins
-    level = mass_level * float(np.median(contrast[vein]))
+    level = mass_level * float(np.quantile(contrast[found], MIDDLE_QUANTILE))
     mass = _masses(whole, calm, inside, level, widest_radius, voxel_size)
     free = inside & ~dilate(mass, margin, voxel_size)
-    vein = _widened(found & free, contrast, free, extent, reach, voxel_size)
+    del whole, calm, mass
+    progress(0.8, "calibre")
+    vein = _filled(found & free, chi, contrast, free, extent, voxel_size)
     veins[box] = without_small_parts(vein, smallest_part, voxel_size)
     return veins
 
 
-def _widened(
-    found: Bools, contrast: FloatArray, allowed: Bools, extent: float, reach: float, size: Size
+def _filled(
+    found: Bools, chi: FloatArray, contrast: FloatArray, allowed: Bools, extent: float, size: Size
 ) -> Bools:
-    """Give what was found the width of its own contrast."""
-    strongest = ball_maximum(np.where(found, contrast, 0), reach, size)
-    near = dilate(found, 1.01 * max(size), size) & allowed
-    return np.asarray(near & (contrast > extent * strongest) & (strongest > 0))
+    """Voxels in and beside what was found that are filled to more than ``extent`` with blood."""
+    fit = fit_tubes(chi, found, contrast, allowed, voxel_size=size, piece_length=PIECE_MM)
+    vein = np.zeros(found.shape, dtype=bool)
+    blood = contrast_around(fit)
+    if not np.isfinite(blood).any():
+        return vein
+    near = np.argwhere(dilate(found, 1.01 * max(size), size) & allowed)
+    _, point = cKDTree(fit.lines.points).query(near * np.array(size))
+    where = tuple(near.T)
+    vein[where] = contrast[where] > extent * blood[fit.lines.piece[point]]
+    return vein
 
 
 def _masses(

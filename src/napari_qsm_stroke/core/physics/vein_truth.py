@@ -61,4 +61,4 @@ def vein_truth(
     fraction, blood = paint(veins, chi, affine, shape)
     _, radius = paint(veins, veins.radius, affine, shape)
     filled = np.maximum(fraction, np.float32(1e-6))
-    return VeinTruth(blood / filled, radius / filled)
+    return VeinTruth(np.divide(blood, filled), np.divide(radius, filled))

@@ -1,0 +1,133 @@
+"""Centre lines and cylinders against tubes of known course, radius and contrast."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_qsm_stroke.core.numerics.centre_lines import centre_lines
+from napari_qsm_stroke.core.numerics.tube_fit import contrast_around, fit_tubes
+
+SHAPE = (48, 44, 40)
+SIZES = [(1.0, 1.0, 1.0), (0.9, 0.9, 1.6)]
+
+
+def tube(radius, size, along=(0.6, 0.5, 0.62), through=0.5):
+    """Part of each voxel in a straight tube, at 4 points along each axis, and its axis."""
+    extent = np.array(SHAPE) * size
+    direction = np.array(along) / np.linalg.norm(along)
+    point = through * extent
+    share = np.zeros(SHAPE)
+    steps = (np.arange(4) + 0.5) / 4 - 0.5
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in SHAPE], indexing="ij"), -1)
+    for shift in np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3):
+        offset = (index + shift) * size - point
+        far = (offset**2).sum(-1) - (offset @ direction) ** 2
+        share += far <= radius**2
+    return share / 64, point, direction
+
+
+def noisy(share, contrast, seed=0):
+    image = 0.02 + contrast * share + np.random.default_rng(seed).normal(0, 0.006, SHAPE)
+    return image.astype(np.float32)
+
+
+def fitted(share, image, size, inside=None):
+    inside = np.ones(SHAPE, bool) if inside is None else inside
+    return fit_tubes(image, share > 0.3, image - 0.02, inside, voxel_size=size, piece_length=15.0)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_points_lie_on_the_axis(size):
+    share, point, direction = tube(1.2, size)
+    lines = centre_lines(
+        share > 0.3, noisy(share, 0.3), voxel_size=size, piece_length=15.0, shortest=3.0
+    )
+    offset = lines.points - point
+    far = np.linalg.norm(offset - np.outer(offset @ direction, direction), axis=1)
+    assert np.median(far) < 0.15
+    assert (np.abs(lines.tangents @ direction) > 0.9).mean() > 0.9
+    span = np.ptp(offset @ direction)
+    assert lines.steps.sum() == pytest.approx(span, rel=0.08)
+    lengths = np.bincount(lines.piece, lines.steps)
+    assert len(lengths) == lines.pieces > 2
+    assert lengths.max() < 16.5
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("radius", [1.0, 1.5, 2.2])
+def test_radius_and_contrast_of_a_wide_tube(size, radius):
+    share, _, _ = tube(radius, size)
+    fit = fitted(share, noisy(share, 0.3), size)
+    found = fit.cylinders
+    middle = slice(1, -1)
+    assert found.radius[middle] == pytest.approx(radius, rel=0.12)
+    assert found.contrast[middle] == pytest.approx(0.3, rel=0.1)
+    assert found.background[middle] == pytest.approx(0.02, abs=0.01)
+
+
+def test_a_thin_tube_says_that_it_is_not_sure():
+    size = (1.0, 1.0, 1.0)
+    thin, _, _ = tube(0.4, size)
+    wide, _, _ = tube(1.5, size)
+    relative = []
+    for share in (thin, wide):
+        found = fit_tubes(
+            noisy(share, 0.3),
+            share > 0.1,
+            share.astype(np.float32),
+            np.ones(SHAPE, bool),
+            voxel_size=size,
+            piece_length=15.0,
+        ).cylinders
+        relative.append(np.median(found.contrast_sd / found.contrast))
+    assert relative[0] > 0.15 > 0.08 > relative[1]
+
+
+def test_contrast_around_bridges_weak_knowledge_and_keeps_differences_apart():
+    """A thin tube takes the level of the wide one beside it, not of one far away."""
+    size = (1.0, 1.0, 1.0)
+    places = [0.25, 0.3, 0.75]
+    strengths, radii = [0.2, 0.2, 0.35], [1.4, 0.4, 1.4]
+    image, mask = np.zeros(SHAPE), np.zeros(SHAPE)
+    for place, strength, radius in zip(places, strengths, radii, strict=True):
+        through = np.array([place, place + (0.1 if radius < 1 else 0), 0.5])
+        share, _, _ = tube(radius, size, (0.1, 0.1, 1), through)
+        image += strength * share
+        mask = np.maximum(mask, share)
+    image = (image + np.random.default_rng(1).normal(0, 0.004, SHAPE)).astype(np.float32)
+    fit = fit_tubes(
+        image, mask > 0.2, image, np.ones(SHAPE, bool), voxel_size=size, piece_length=12.0
+    )
+    level = contrast_around(fit)
+    counts = np.bincount(fit.lines.piece)
+    x = np.bincount(fit.lines.piece, fit.lines.points[:, 0]) / counts
+    assert level[x < 18] == pytest.approx(0.2, rel=0.1)
+    assert level[x > 28] == pytest.approx(0.35, rel=0.1)
+
+
+def test_a_fork_becomes_three_branches_and_a_ring_one():
+    mask = np.zeros(SHAPE, bool)
+    mask[20:23, 5:22, 18:21] = True
+    for step in range(14):
+        for sign in (-1, 1):
+            mask[20 + sign * step : 23 + sign * step, 20 + step : 23 + step, 18:21] = True
+    brightness = ndimage.gaussian_filter(mask.astype(np.float32), 1.0)
+    kept = {"voxel_size": (1.0, 1.0, 1.0), "piece_length": 50.0, "shortest": 4.0}
+    assert len(np.unique(centre_lines(mask, brightness, **kept).branch)) == 3
+    index = np.indices(SHAPE)
+    away = np.hypot(index[0] - 22, index[1] - 22) - 12
+    ring = (np.abs(away) < 1.5) & (np.abs(index[2] - 20) < 2)
+    light = np.exp(-(away**2) - (index[2] - 20.0) ** 2).astype(np.float32)
+    found = centre_lines(ring, light, **kept)
+    assert len(np.unique(found.branch)) == 1
+    assert found.steps.sum() == pytest.approx(2 * np.pi * 12, rel=0.08)
+
+
+def test_nothing_gives_nothing():
+    size, nothing = (1.0, 1.0, 1.0), np.zeros(SHAPE, bool)
+    image = np.zeros(SHAPE, np.float32)
+    fit = fit_tubes(image, nothing, image, ~nothing, voxel_size=size, piece_length=12.0)
+    assert fit.lines.pieces == 0
+    assert contrast_around(fit).shape == (0,)
