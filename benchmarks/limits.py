@@ -76,6 +76,8 @@ MASKS = (
     Limit("multi-echo", "veins", "centre_line_dice", least=0.85),
     Limit("single-echo", "veins", "dice", least=0.65),
     Limit("single-echo", "veins", "centre_line_dice", least=0.75),
+    *(Limit(mode, "veins", "blood_error", most=10) for mode in ("multi-echo", "single-echo")),
+    *(Limit(mode, "veins", "blood_covered", least=0.9) for mode in ("multi-echo", "single-echo")),
     *(
         Limit(mode, "veins", "detection_difference", -10, 10)
         for mode in ("multi-echo", "single-echo")
@@ -84,6 +86,20 @@ MASKS = (
 """Of the mean over the patients of a mode."""
 MEAN_ERROR, WORST_ERROR = 3.0, 10.0
 """Of the change in percentage points, over the patients of one mode and effect, and of each."""
+
+ALIGNMENT = (
+    Limit("displaced", "", "error_mm", most=1.0),
+    Limit("displaced", "", "flagged", most=0),
+    Limit("failure", "", "flagged", least=1),
+    Limit("infarct", "", "dice", least=0.85),
+    Limit("infarct", "", "volume_error_percent", -10, 10),
+    Limit("infarct", "", "side_right", least=1),
+    Limit("territories", "atlas", "dice_least", least=0.85),
+    Limit("territories", "built-in", "dice_least", least=0.80),
+    Limit("territories", "built-in", "wrong_side_mm", most=3.0),
+    Limit("real brain", "", "dice", least=0.95),
+)
+"""Of the worst row of each kind; True counts as 1."""
 
 Row = dict[str, Any]
 
@@ -164,6 +180,26 @@ def of_masks(rows: Iterable[Row]) -> list[Verdict]:
                 for measure, most in (("mean", MEAN_ERROR), ("worst", WORST_ERROR)):
                     limit = Limit(mode, name, measure, -most, most)
                     found.append(_verdict(limit, f"{what}: {name} change, {measure} error", mean))
+    return found
+
+
+def of_alignment(rows: Iterable[Row]) -> list[Verdict]:
+    """The worst row of each kind against its limit; what is flagged counts as 1."""
+    rows = list(rows)
+    found = []
+    for limit in ALIGNMENT:
+        values = [
+            float(row[limit.measure])
+            for row in rows
+            if limit.kind == row["kind"] and limit.name == row.get("map", "")
+        ]
+        worst = None
+        if values:
+            worst = {limit.measure: max(values) if limit.least is None else min(values)}
+            if limit.least is not None and limit.most is not None:
+                worst = {limit.measure: max(values, key=abs)}
+        what = f"{limit.kind} {limit.name}".strip()
+        found.append(_verdict(limit, f"{what}: worst {limit.measure} of {len(values)}", worst))
     return found
 
 

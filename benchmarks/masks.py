@@ -13,12 +13,16 @@ from benchmarks import metrics
 from benchmarks.fingerprint import digest, of_method, of_module
 from napari_qsm_stroke import Recipe, run
 from napari_qsm_stroke.core.measure.regions import OPPOSITE
+from napari_qsm_stroke.core.measure.vein_graph import NINETY_PERCENT
 from napari_qsm_stroke.core.method import get_method
 from napari_qsm_stroke.core.physics.lesion import labels_of
 from napari_qsm_stroke.core.physics.phantom import MULTI_ECHO
+from napari_qsm_stroke.core.physics.vein_truth import vein_truth
 from napari_qsm_stroke.pipeline.discovery import methods
-from napari_qsm_stroke.pipeline.measure import Measurements, measure
+from napari_qsm_stroke.pipeline.measure import Measurements, MeasureSettings, measure
 from napari_qsm_stroke.pipeline.simulate import simulate
+from napari_qsm_stroke.pipeline.veins import graph_of
+from napari_qsm_stroke.register.template import load_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +39,8 @@ MODES = {
     "multi-echo": (MULTI_ECHO, (1.0, 1.0, 1.0)),
     "single-echo": ((0.020,), (0.9, 0.9, 1.6)),
 }
+LEAST_ON_A_VEIN = 0.8
+"""Share of a segment's points that lie on a true vein, for its blood to be compared."""
 SHORT = {
     "infarct_core": "core",
     "ipsilateral_mca": "ipsilateral",
@@ -111,6 +117,7 @@ def _examine(patient: Examined) -> Row:
         "haemorrhage": patient.haemorrhage,
         **of_veins(case, truth),
         **of_change(case, truth, measure(case)),
+        **of_blood(case, patient),
     }
 
 
@@ -154,6 +161,45 @@ def of_change(case: Case, truth: Truth, table: Measurements) -> Row:
             f"of_map_{name}": _percent(medians, f"{name}_mca") - change,
         }
     return row
+
+
+def of_blood(case: Case, patient: Examined) -> Row:
+    """Compare the blood of the segments in the valid range with that of the true veins there.
+
+    ``blood_error`` and ``radius_error`` are means of the absolute error, ``blood_bias`` that of
+    the error, all in percent; ``blood_covered`` is the share of the 90 % intervals that hold the
+    truth.
+    """
+    graph = graph_of(case, MeasureSettings())
+    assert graph is not None
+    true = vein_truth(
+        load_template(),
+        seed=patient.seed,
+        affine=case.grid.affine,
+        shape=case.grid.shape,
+        core_ratio=patient.core_ratio,
+        haemorrhage=patient.haemorrhage,
+    )
+    where = tuple(np.rint(graph.points).astype(int).T)
+    inside = true.blood[where] > 0
+    count = len(graph.length)
+    points = np.bincount(graph.segment, minlength=count)
+    hits = np.bincount(graph.segment, inside, minlength=count)
+    blood, radius = (
+        np.bincount(graph.segment, np.where(inside, m[where], 0), minlength=count)
+        / np.maximum(hits, 1)
+        for m in (true.blood, true.radius)
+    )
+    counted = graph.valid & (hits > LEAST_ON_A_VEIN * points)
+    error = 100 * (graph.blood[counted] / blood[counted] - 1)
+    wrong = np.abs(graph.blood - blood)[counted] / graph.blood_sd[counted]
+    return {
+        "segments": float(counted.sum()),
+        "blood_error": float(np.mean(np.abs(error))),
+        "blood_bias": float(np.mean(error)),
+        "blood_covered": float(np.mean(wrong < NINETY_PERCENT)),
+        "radius_error": float(np.mean(np.abs(100 * (graph.radius / radius - 1)[counted]))),
+    }
 
 
 def true_regions(truth: Truth) -> dict[str, Any]:

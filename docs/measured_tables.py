@@ -54,6 +54,7 @@ def fragments(records: dict[str, Record]) -> dict[str, str]:
         "masks-how": ("masks", how),
         "masks-veins": ("masks", veins_table),
         "masks-change": ("masks", veins_change_table),
+        "masks-blood": ("masks", veins_blood_table),
         "masks-limits": ("masks", limits_table),
         "speed-how": ("speed", how),
         "speed-methods": ("speed", speed_table),
@@ -185,6 +186,18 @@ def veins_table(record: Record) -> str:
         ("Precision", "precision", ".2f"),
         *((f"Voxels found, {w}", f"voxels_{w}", ".2f") for w in WHERE),
         *((f"Centre lines found, {w}", f"lines_{w}", ".2f") for w in WHERE),
+    )
+    return _table(["Seen as"], columns, [([_patients(r)], r) for r in record["rows"]])
+
+
+def veins_blood_table(record: Record) -> str:
+    """Blood inside the veins against the truth."""
+    columns = (
+        ("Segments", "segments", ".0f"),
+        ("Error of the blood %", "blood_error", ".1f"),
+        ("Bias %", "blood_bias", "+.1f"),
+        ("Intervals that hold the truth", "blood_covered", ".2f"),
+        ("Error of the radius %", "radius_error", ".1f"),
     )
     return _table(["Seen as"], columns, [([_patients(r)], r) for r in record["rows"]])
 

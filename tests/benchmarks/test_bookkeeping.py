@@ -208,6 +208,7 @@ def test_every_patient_is_seen_with_each_effect_and_once_bled() -> None:
 def masks_row(**values: object) -> dict[str, object]:
     usual = {"mode": "multi-echo", "seed": 1, "core_ratio": 1.0, "haemorrhage": False}
     veins = {"dice": 0.8, "centre_line_dice": 0.9, "detection_difference": 2.0}
+    veins |= {"blood_error": 5.0, "blood_covered": 0.95}
     return {**usual, **veins, "error_ipsilateral": 1.0, "error_contralateral": 1.0, **values}
 
 

@@ -27,6 +27,7 @@ LIMITS = [
     {"what": "pdf: pairs", "value": None, "limit": "<= 4", "good": False},
 ]
 SIDES = ("ipsilateral", "contralateral")
+BLOOD = ("segments", "blood_error", "blood_bias", "blood_covered", "radius_error")
 CHANGES = ("true_change", "change", "error", "worst", "of_map")
 HEAD = {"command": "python -m benchmarks", "version": "0.0", "date": "2000-01-01"}
 RECORDS: dict[str, Any] = {
@@ -89,6 +90,7 @@ RECORDS: dict[str, Any] = {
                 "dice": 1.0,
                 "centre_line_dice": 1.0,
                 "precision": 1.0,
+                **dict.fromkeys(BLOOD, 1.0),
                 **{f"{k}_{w}": 1.0 for k in ("voxels", "lines") for w in ("core", *SIDES)},
                 **{f"{k}_{w}": 1.0 for k in CHANGES for w in SIDES},
             }

@@ -38,7 +38,9 @@ def test_columns_are_those_of_the_design() -> None:
         "subject session region side volume_ml vein_volume_ml n_vein_voxels n_vein_segments "
         "chi_median_ppm chi_q1_ppm chi_q3_ppm chi_p90_ppm chi_mean_ppm chi_sd_ppm "
         "chi_median_ci_low_ppm chi_median_ci_high_ppm percent_vs_ipsilateral "
-        "percent_vs_contralateral oef_median reference qc"
+        "percent_vs_contralateral oef_median reference qc "
+        "vein_radius_median_mm n_blood_segments chi_blood_median_ppm chi_blood_ci_low_ppm "
+        "chi_blood_ci_high_ppm percent_matched_vs_ipsilateral percent_matched_vs_contralateral"
     )
 
 

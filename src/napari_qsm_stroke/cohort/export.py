@@ -16,6 +16,7 @@ from napari_qsm_stroke.io.derivatives import (
     write_maps,
     write_measurements,
 )
+from napari_qsm_stroke.pipeline.veins import VEIN_COLUMNS, graph_of, vein_records, with_calibre
 from napari_qsm_stroke.report.case_report import write_report
 
 if TYPE_CHECKING:
@@ -99,8 +100,15 @@ def _write_all(case: Case, measurements: Measurements, folder: Path) -> list[Pat
         "InfarctVolumeMl": measurements.infarct_volume_ml,
         "Notes": list(measurements.notes),
     }
+    graph = graph_of(case, measurements.settings)
+    veins: list[Path] = []
+    if graph is not None:
+        measurements = with_calibre(case, graph, measurements)
+        records = vein_records(case, graph, measurements)
+        veins = write_measurements(folder, case, records, VEIN_COLUMNS, facts, "veins")
     return [
         *write_maps(case, folder),
         *write_measurements(folder, case, measurements.records(), COLUMNS, facts),
+        *veins,
         *write_report(case, measurements, folder),
     ]

@@ -21,6 +21,7 @@ BIDS_VERSION = "1.10.0"
 IGNORED = (
     "*_SWI.*",
     "*_measurements.*",
+    "*_veins.*",
     "*_report.*",
     "*_manifest.json",
     "group_*",
@@ -82,8 +83,9 @@ def write_measurements(
     records: Sequence[Mapping[str, Any]],
     columns: Mapping[str, tuple[str, str]],
     facts: Mapping[str, Any],
+    name: str = "measurements",
 ) -> list[Path]:
-    """Write the territory table, and beside it what its columns mean and how it was made.
+    """Write a table, and beside it what its columns mean and how it was made.
 
     Parameters
     ----------
@@ -92,18 +94,20 @@ def write_measurements(
     case : Case
         What was measured.
     records : sequence of mapping
-        One a region; None is written ``n/a``.
+        One a row; None is written ``n/a``.
     columns : mapping of str to (str, str)
         Description and unit of each column, in their order.
     facts : mapping
         Settings, side, notes: everything about the table as a whole.
+    name : str
+        Of the table, as it ends the file's name.
     """
-    table = folder / f"{case.key}_measurements.tsv"
+    table = folder / f"{case.key}_{name}.tsv"
     lines = ["\t".join(columns)]
-    lines += ["\t".join(cell(record[name]) for name in columns) for record in records]
+    lines += ["\t".join(cell(record[c]) for c in columns) for record in records]
     dictionary: dict[str, Any] = {
-        name: {"Description": text, **({"Units": unit} if unit else {})}
-        for name, (text, unit) in columns.items()
+        column: {"Description": text, **({"Units": unit} if unit else {})}
+        for column, (text, unit) in columns.items()
     }
     dictionary["Provenance"] = {**facts, **provenance(case)}
     dictionary["IntendedUse"] = INTENDED_USE

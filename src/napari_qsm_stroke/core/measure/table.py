@@ -48,6 +48,13 @@ class RegionRow:
     oef_median: float | None = None
     reference: str | None = None
     qc: str = OK
+    vein_radius_median_mm: float | None = None
+    n_blood_segments: int | None = None
+    chi_blood_median_ppm: float | None = None
+    chi_blood_ci_low_ppm: float | None = None
+    chi_blood_ci_high_ppm: float | None = None
+    percent_matched_vs_ipsilateral: float | None = None
+    percent_matched_vs_contralateral: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the columns and their values, None where not measured."""
@@ -76,6 +83,19 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "oef_median": ("Oxygen extraction fraction index from the median", ""),
     "reference": ("What the susceptibility is relative to", ""),
     "qc": ("ok, or what is wrong with the row", ""),
+    "vein_radius_median_mm": ("Median radius of the veins that the voxels belong to", "mm"),
+    "n_blood_segments": ("Vein segments wide enough to tell their blood from partial volume", ""),
+    "chi_blood_median_ppm": ("Median susceptibility inside these veins", "ppm"),
+    "chi_blood_ci_low_ppm": ("Lower end of its 95 % interval", "ppm"),
+    "chi_blood_ci_high_ppm": ("Upper end of its 95 % interval", "ppm"),
+    "percent_matched_vs_ipsilateral": (
+        "Change against ipsilateral_mca weighted to the calibres of this region",
+        "%",
+    ),
+    "percent_matched_vs_contralateral": (
+        "Change against contralateral_mca weighted to the calibres of this region",
+        "%",
+    ),
 }
 """What each column holds, and its unit."""
 
