@@ -1,9 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from napari_qsm_stroke.case.grid import Grid
+from napari_qsm_stroke.case.volume import Volume
+from napari_qsm_stroke.core.numerics.mirror import HeadCoordinates
 from napari_qsm_stroke.core.quantities import LABELS
 from napari_qsm_stroke.errors import InputError
+from napari_qsm_stroke.register.template import load_template
 from napari_qsm_stroke.register.warp_territories import warp_territories
 
 
@@ -27,8 +34,14 @@ def warp(subject, affine, brain=None, **options):
     return warp_territories(subject.magnitude, brain, affine=affine, voxel_size=size, **options)
 
 
-def test_territories_follow_the_head(subject, distorted):
-    labels = warp(subject, distorted)
+@pytest.fixture(scope="module")
+def carried(subject, distorted):
+    return warp(subject, distorted)
+
+
+def test_territories_follow_the_head(subject, carried):
+    assert not carried[0].quality.doubt
+    labels = carried[0].data
     np.testing.assert_array_equal(labels > 0, subject.brain > 0)
     for label, (artery, _) in LABELS.items():
         found = dice(labels == label, subject.territories == label)
@@ -41,13 +54,14 @@ def test_territories_follow_the_head(subject, distorted):
 
 def test_the_result_repeats_bit_for_bit(subject, distorted):
     first, second = (warp(subject, distorted, finest=6.0) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
 
 
 def test_brain_beyond_the_template_gets_the_nearest_label(subject):
     larger = subject.brain.copy()
     larger[2:4, 25:30, 20:25] = 1  # an island far to the left
-    labels = warp(subject, subject.affine, larger, finest=6.0)
+    labels = warp(subject, subject.affine, larger, finest=6.0)[0].data
     assert set(np.unique(labels[2:4, 25:30, 20:25])) <= {3, 5}
     np.testing.assert_array_equal(labels > 0, larger > 0)
 
@@ -59,3 +73,56 @@ def test_too_little_of_a_brain_is_said(subject):
     assert 0 < piece.sum() * 0.064 < 100  # ml
     with pytest.raises(InputError, match="too little"):
         warp(subject, subject.affine, piece)
+
+
+def test_opposite_places_are_those_of_the_template(subject, distorted, carried):
+    head = HeadCoordinates(carried[1].data, carried[1].grid.affine)
+    inner = np.argwhere(ndimage.binary_erosion(subject.brain, iterations=3))[::97]
+    points, mirrored = (
+        i @ distorted[:3, :3].T + distorted[:3, 3]
+        for i in (inner, inner * [-1, 1, 1] + [2 * middle_voxel(subject), 0, 0])
+    )
+    apart = np.linalg.norm(head.mirrored(points) - mirrored, axis=1)
+    assert apart.mean() < 1.5  # mm
+    np.testing.assert_allclose(head.mirrored(head.mirrored(points)), points, atol=0.2)
+
+
+def middle_voxel(subject):
+    return np.linalg.solve(subject.affine[:3, :3], -subject.affine[:3, 3])[0]
+
+
+def test_an_atlas_takes_the_place_of_the_map(subject, carried, distorted):
+    head = load_template()
+    swapped = np.where(head.territories > 0, (head.territories + 1) % 8 + 1, 0).astype(np.uint8)
+    atlas = Volume(swapped, Grid(swapped.shape, head.affine))
+    labels = warp(subject, distorted, atlas=atlas, finest=6.0)[0].data
+    expected = np.where(carried[0].data > 0, (carried[0].data + 1) % 8 + 1, 0)
+    assert (labels == expected)[subject.brain > 0].mean() > 0.95
+
+
+@pytest.mark.long
+def test_a_lesion_does_not_bend_the_template(subject, distorted):
+    sick = subject.magnitude.copy()
+    at = np.array([12, 34, 28])
+    place = np.indices(subject.brain.shape) - at[:, None, None, None]
+    lesion = (np.linalg.norm(place, axis=0) < 5) & (subject.brain > 0)
+    assert lesion.sum() > 300
+    sick[lesion] *= 0.4
+    changed = replace(subject, magnitude=sick)
+    healthy, told, left_out = (
+        warp(head, distorted, finest=4.0, **without)[1].data
+        for head, without in (
+            (subject, {}),
+            (changed, {}),
+            (changed, {"infarct": lesion.astype(np.uint8)}),
+        )
+    )
+    apart = [np.linalg.norm(found - healthy, axis=3).max() for found in (left_out, told)]
+    assert apart[0] < 1.5  # mm
+    assert apart[0] < 0.6 * apart[1]
+
+
+def test_a_brain_that_is_none_is_noticed(subject):
+    block = np.zeros_like(subject.brain)
+    block[12:36, 16:40, 12:36] = 1
+    assert warp(subject, subject.affine, block, finest=6.0)[0].quality.doubt

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
-Kind = Literal["map", "echoes", "mask", "labels"]
+Kind = Literal["map", "echoes", "mask", "labels", "vectors"]
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,16 @@ SwiSlab = Annotated[FloatArray, Quantity("swi_slab", "a.u.", "map", "Minimum-int
 Brain = Annotated[ByteArray, Quantity("brain", "", "mask", "Brain")]
 FieldMask = Annotated[ByteArray, Quantity("field_mask", "", "mask", "Valid local field")]
 Veins = Annotated[ByteArray, Quantity("veins", "", "mask", "Veins")]
-Infarct = Annotated[ByteArray, Quantity("infarct", "", "mask", "Infarct core")]
-Territories = Annotated[ByteArray, Quantity("territories", "", "labels", "Arterial territories")]
+INFARCT = Quantity("infarct", "", "mask", "Infarct core")
+INFARCT_NATIVE = Quantity("infarct_native", "", "mask", "Infarct core on the DWI's own grid")
+Infarct = Annotated[ByteArray, INFARCT]
+TERRITORIES = Quantity("territories", "", "labels", "Arterial territories")
+Territories = Annotated[ByteArray, TERRITORIES]
+HEAD_POSITION = Quantity("head_position", "mm", "vectors", "Place in the template")
+"""Coordinates in the symmetric template, (X, Y, Z, 3), on a coarse grid of its own."""
+ATLAS = Quantity("atlas", "", "labels", "Atlas of territories in template space")
 
-# Diffusion, on a grid of its own, and as brought to the grid of the gradient echo
+# Other images, on grids of their own, and as brought to the grid of the gradient echo
 DWI = Quantity("dwi", "a.u.", "map", "DWI")
 B0_IMAGE = Quantity("b0", "a.u.", "map", "b0 image")
 ADC = Quantity("adc", "mm2/s", "map", "ADC")
@@ -80,6 +86,10 @@ DWI_ALIGNED = Quantity("dwi_aligned", "a.u.", "map", "DWI")
 ADC_ALIGNED = Quantity("adc_aligned", "mm2/s", "map", "ADC")
 DWI_PLACED = Quantity("dwi_placed", "a.u.", "map", "DWI as taken, in place")
 ADC_PLACED = Quantity("adc_placed", "mm2/s", "map", "ADC as taken, in place")
+T1W = Quantity("t1w", "a.u.", "map", "T1")
+FLAIR = Quantity("flair", "a.u.", "map", "FLAIR")
+T1W_ALIGNED = Quantity("t1w_aligned", "a.u.", "map", "T1")
+FLAIR_ALIGNED = Quantity("flair_aligned", "a.u.", "map", "FLAIR")
 Dwi = Annotated[FloatArray, DWI_ALIGNED]
 Adc = Annotated[FloatArray, ADC_ALIGNED]
 

@@ -161,6 +161,8 @@ def measure(case: Case, settings: MeasureSettings | None = None) -> Measurements
         else:
             counting = _counting(case, settings)
             rows[region] = _row(row, regions.voxels[region], values.get(region), counting)
+            if region == "infarct_core":
+                rows[region] = replace(rows[region], volume_ml=regions.core_ml)
     return Measurements(
         rows=tuple(with_percentages(with_doubts(case, rows))),
         settings=settings,

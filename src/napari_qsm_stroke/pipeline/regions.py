@@ -16,6 +16,7 @@ from scipy import ndimage
 
 from napari_qsm_stroke.core.measure.regions import REGIONS, region_masks
 from napari_qsm_stroke.core.measure.side import find_side, side_voxels
+from napari_qsm_stroke.core.numerics.mirror import HeadCoordinates
 from napari_qsm_stroke.core.quantities import LABELS
 from napari_qsm_stroke.errors import InputError
 
@@ -66,6 +67,7 @@ class Regions:
     member: NDArray[np.uint8]
     """One bit a region, on the box that holds them all."""
     voxels: dict[str, int]
+    core_ml: float | None
     infarct_ml: float | None
     notes: tuple[str, ...]
 
@@ -96,21 +98,31 @@ def _find_side(infarct: Volume, territories: Volume) -> tuple[Side | None, str]:
 def regions_of(case: Case, side: Side | None, guard: float) -> Regions | None:
     """Return the regions, or None where side or territories are not known.
 
-    Without an infarct there are only the two territories.
+    Without an infarct there are only the two territories. Volumes of the infarct are those on the
+    DWI's own grid, unless it was drawn or given on that of the gradient echo.
     """
     territories = case.maps.get("territories")
     if territories is None or side is None:
         return None
     infarct = case.maps.get("infarct")
-    key = (infarct.digest if infarct else None, territories.digest, side, guard)
+    place = case.maps.get("head_position")
+    head = None if place is None else HeadCoordinates(place.data, place.grid.affine)
+    native = None if "infarct" in case.given else case.maps.get("infarct_native")
+    volumes = (infarct, territories, place, native)
+    key = (*(v.digest if v else None for v in volumes), side, guard)
     found: Regions = _REGIONS_KEPT.find(
-        key, lambda: _build_regions(infarct, territories, side, guard)
+        key, lambda: _build_regions(infarct, territories, side, guard, head, native)
     )
     return found
 
 
 def _build_regions(
-    infarct: Volume | None, territories: Volume, side: Side, guard: float
+    infarct: Volume | None,
+    territories: Volume,
+    side: Side,
+    guard: float,
+    head: HeadCoordinates | None,
+    native: Volume | None,
 ) -> Regions:
     ischemic = np.zeros(territories.data.shape, np.uint8) if infarct is None else infarct.data
     masks = region_masks(
@@ -120,6 +132,7 @@ def _build_regions(
         voxel_size=territories.grid.voxel_size,
         affine=territories.grid.affine,
         guard=guard,
+        head=head,
     )
     if infarct is None:
         masks = {n: m for n, m in masks.items() if n in ("ipsilateral_mca", "contralateral_mca")}
@@ -130,8 +143,20 @@ def _build_regions(
     crop = boxes[0] if boxes else (slice(0, 0),) * 3
     voxels = {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     notes = _region_notes(infarct, territories, masks) if infarct is not None else ()
-    whole = volume_ml(infarct) if infarct is not None else None
-    return Regions(crop, np.ascontiguousarray(member[crop]), voxels, whole, notes)
+    whole, core = _infarct_volumes(infarct, native, voxels)
+    return Regions(crop, np.ascontiguousarray(member[crop]), voxels, core, whole, notes)
+
+
+def _infarct_volumes(
+    infarct: Volume | None, native: Volume | None, voxels: dict[str, int]
+) -> tuple[float | None, float | None]:
+    """Volume of the whole infarct and of the core in ml."""
+    if infarct is None:
+        return None, None
+    here = volume_ml(infarct)
+    whole = here if native is None else volume_ml(native)
+    core = voxels["infarct_core"] * infarct.grid.voxel_volume_ml
+    return whole, core * whole / here if here else core
 
 
 def _region_notes(

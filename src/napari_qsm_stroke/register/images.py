@@ -25,6 +25,7 @@ sitk: Any = SimpleITK
 Image = Any
 Transform = Any
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0])
+IDENTITY: Transform = sitk.Transform(3, sitk.sitkIdentity)
 
 
 def to_image(data: NDArray[Any], affine: NDArray[np.float64]) -> Image:
@@ -52,9 +53,8 @@ def coarser(image: Image, spacing: float, smooth: bool = True) -> Image:
         image = sitk.SmoothingRecursiveGaussian(image, sigma.tolist())
     shift = np.array(image.GetDirection()).reshape(3, 3) @ ((new - old) / 2)
     origin = np.array(image.GetOrigin()) + shift
-    identity = sitk.Transform(3, sitk.sitkIdentity)
     return sitk.Resample(
-        image, size.tolist(), identity, sitk.sitkLinear, origin.tolist(), new.tolist(),
+        image, size.tolist(), IDENTITY, sitk.sitkLinear, origin.tolist(), new.tolist(),
         image.GetDirection(), 0.0, sitk.sitkFloat32,
     )  # fmt: skip
 
@@ -211,10 +211,10 @@ def _align_stage(
             method.StopRegistration()
 
     method.AddCommand(sitk.sitkIterationEvent, report)
-    with _one_thread():
+    with one_thread():
         method.Execute(
-            coarser(_smooth(fixed, stage.smoothing), stage.spacing, smooth=False),
-            coarser(_smooth(moving, stage.smoothing), stage.spacing / 2, smooth=False),
+            coarser(smoothed(fixed, stage.smoothing), stage.spacing, smooth=False),
+            coarser(smoothed(moving, stage.smoothing), stage.spacing / 2, smooth=False),
         )
     if stopped:
         raise stopped[0]
@@ -233,7 +233,7 @@ def _scales(where: Image, transform: Transform) -> list[float]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Sums over threads end in another last digit each time; the metric knows no other switch."""
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
@@ -243,5 +243,6 @@ def _one_thread() -> Iterator[None]:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
-def _smooth(image: Image, sigma: float) -> Image:
+def smoothed(image: Image, sigma: float) -> Image:
+    """Smooth an image by a Gaussian of ``sigma`` mm."""
     return sitk.SmoothingRecursiveGaussian(image, sigma) if sigma > 0 else image

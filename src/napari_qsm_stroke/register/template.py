@@ -51,6 +51,23 @@ def load_template() -> HeadTemplate:
     return HeadTemplate(t1=t1, gm=gm, wm=wm, brain=brain, territories=territories, affine=affine)
 
 
+@lru_cache(maxsize=1)
+def coarse_template() -> HeadTemplate:
+    """Return the template at 2 mm: as fine as alignments look, and an eighth of the work."""
+    fine = load_template()
+    every = (slice(None, None, 2),) * 3
+
+    def halved(image: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(ndimage.gaussian_filter(image, 0.8)[every])
+
+    affine = fine.affine @ np.diag([2.0, 2.0, 2.0, 1.0])
+    brain, labels = (np.ascontiguousarray(a[every]) for a in (fine.brain, fine.territories))
+    t1, gm, wm = (halved(image) for image in (fine.t1, fine.gm, fine.wm))
+    for array in (t1, gm, wm, brain, labels, affine):
+        array.flags.writeable = False
+    return HeadTemplate(t1=t1, gm=gm, wm=wm, brain=brain, territories=labels, affine=affine)
+
+
 def _read(tissue: str) -> tuple[FloatArray, NDArray[np.float64]]:
     spec = find_spec("nilearn")
     places = list(spec.submodule_search_locations or ()) if spec else []

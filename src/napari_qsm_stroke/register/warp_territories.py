@@ -8,52 +8,96 @@ import numpy as np
 from annotated_types import Interval
 from scipy import ndimage
 
+from napari_qsm_stroke.case.grid import Grid
+from napari_qsm_stroke.case.quality import Quality
+from napari_qsm_stroke.case.volume import Volume
+from napari_qsm_stroke.core.masks.bright import bright_on_diffusion
 from napari_qsm_stroke.core.masks.morphology import dilate
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.progress import Progress, part, silent
-from napari_qsm_stroke.core.quantities import Affine, Brain, Magnitude, Territories, VoxelSize
+from napari_qsm_stroke.core.quantities import (
+    ATLAS,
+    HEAD_POSITION,
+    TERRITORIES,
+    Affine,
+    Brain,
+    Dwi,
+    Infarct,
+    Magnitude,
+    VoxelSize,
+)
 from napari_qsm_stroke.errors import InputError
+from napari_qsm_stroke.register.deformable import bend, positions
 from napari_qsm_stroke.register.images import (
+    RAS_TO_LPS,
+    Image,
     Stage,
     Transform,
     affine_at,
     align,
     centre_of,
+    coarser,
     resample,
     to_image,
 )
-from napari_qsm_stroke.register.template import load_template
+from napari_qsm_stroke.register.rigid import early_echoes
+from napari_qsm_stroke.register.template import coarse_template, load_template
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_qsm_stroke.core.masks.morphology import Bools, Size
     from napari_qsm_stroke.core.physics.template import HeadTemplate
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 SMALLEST_BRAIN_ML = 100.0
+POSITION_MM = 4.0
+LEAST_OVERLAP = 0.9
+LEAST_LIKENESS = 0.3
 
 
-@method(cite=("10.1109/TMI.2003.809072", "10.1016/j.neuroimage.2010.07.033"))
+@method(
+    cite=(
+        "10.1109/TMI.2003.809072",
+        "10.1016/j.neuroimage.2010.07.033",
+        "10.1016/j.neuroimage.2008.10.040",
+        "10.1006/nimg.2001.0845",
+    ),
+    revision=2,
+)
 def warp_territories(
     magnitude: Magnitude,
     brain: Brain,
+    dwi_aligned: Dwi | None = None,
+    infarct: Infarct | None = None,
+    atlas: Annotated[Volume, ATLAS] | None = None,
     *,
     affine: Affine,
     voxel_size: VoxelSize,
     progress: Progress = silent,
     finest: Annotated[float, Interval(ge=2, le=6), Unit("mm")] = 3.0,
     margin: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 6.0,
-) -> Territories:
-    """Align the template's brain with the subject's and carry its territories over.
+    stiffness: Annotated[float, Interval(ge=3, le=30), Unit("mm")] = 4.5,
+) -> tuple[Annotated[Volume, TERRITORIES], Annotated[Volume, HEAD_POSITION]]:
+    """Fit the template's brain to the subject's and carry its territories over.
 
-    An affine alignment by mutual information of the images within the brain. Every voxel of the
-    brain gets a label; where the template does not reach it is that of the nearest.
+    An affine alignment by mutual information of the images within the brain, then a smooth
+    bending, both without the lesion. Every voxel of the brain gets a label; where the template
+    does not reach it is that of the nearest. The template is symmetric: its mid-plane, bent along,
+    is the subject's own mid-sagittal surface.
 
     Parameters
     ----------
     magnitude : ndarray of float32, shape (X, Y, Z, E)
         The first half of the echoes is used.
     brain : ndarray of uint8, shape (X, Y, Z)
+    dwi_aligned : ndarray of float32, shape (X, Y, Z), optional
+        What is bright on it is left out of the comparison.
+    infarct : ndarray of uint8, shape (X, Y, Z), optional
+        The same, where it was given or drawn.
+    atlas : Volume, optional
+        Labels of ``core.quantities.LABELS`` in the space of the template (MNI, 2009); the built-in
+        map where none is given.
     affine : ndarray of shape (4, 4)
         Of the magnitude.
     voxel_size : tuple of float
@@ -61,14 +105,18 @@ def warp_territories(
     progress : Progress
         May raise ``Cancelled``.
     finest : float
-        Voxel size of the last stage of the alignment.
+        Voxel size of the last stages.
     margin : float
         The images are compared in the brain and this far around it.
+    stiffness : float
+        The bending is smooth over this length; 30 hardly bends at all.
 
     Returns
     -------
-    ndarray of uint8, shape (X, Y, Z)
+    territories : Volume
         Labels of ``core.quantities.LABELS``.
+    head_position : Volume
+        Coordinates in the template on a coarse grid: says what lies opposite each other.
 
     Raises
     ------
@@ -77,8 +125,9 @@ def warp_territories(
 
     Notes
     -----
-    Sources of the map's borders: ``core.masks.atlas``. Template: Fonov et al. 2011. Metric: Mattes
-    et al. 2003. A subject's real territories differ by centimetres: look, and correct.
+    Sources of the built-in map's borders: ``core.masks.atlas``. Template: Fonov et al. 2011.
+    Metric: Mattes et al. 2003. Bending: Vercauteren et al. 2009. The lesion left out: Brett et al.
+    2001. A subject's real territories differ by centimetres: look, and correct.
     """
     inside = brain != 0
     volume = float(inside.sum() * np.prod(voxel_size) / 1000)
@@ -89,42 +138,106 @@ def warp_territories(
             f"which takes at least {SMALLEST_BRAIN_ML:.0f} ml.",
             "Load the territories as a file, or correct the brain mask.",
         )
-    template = load_template()
-    transform = _align(magnitude, inside, affine, voxel_size, template, finest, margin, progress)
-    labels = to_image(template.territories, template.affine)
-    carried = resample(labels, to_image(inside, affine), transform, "nearest")
-    return _fill(carried, inside, voxel_size)
+    template = coarse_template()
+    lesion = inside & (infarct != 0) if infarct is not None else np.zeros_like(inside)
+    if infarct is None and dwi_aligned is not None:
+        lesion = bright_on_diffusion(dwi_aligned, inside, voxel_size)
+    early = early_echoes(magnitude)
+    here = part(progress, 0, 0.5)
+    start = _align(early, inside, lesion, affine, voxel_size, template, finest, margin, here)
+    transform, likeness = bend(
+        early,
+        inside,
+        lesion,
+        affine,
+        voxel_size,
+        template,
+        start,
+        finest=finest,
+        stiffness=stiffness,
+        progress=part(progress, 0.5, 0.9),
+    )
+    grid = to_image(inside, affine)
+    quality = _judge(inside, grid, transform, likeness, template)
+    labels = (
+        to_image(load_template().territories, load_template().affine)
+        if atlas is None
+        else to_image(atlas.data, atlas.grid.affine)
+    )
+    carried = resample(labels, grid, transform, "nearest")
+    sided = _sides(carried, resample(_across(template), grid, transform))
+    filled = _fill(sided, inside, voxel_size)
+    territories = Volume(filled, Grid(inside.shape, affine), "", "territories", quality)
+    return territories, _position(transform, grid)
 
 
 def _align(
-    magnitude: FloatArray,
-    inside: NDArray[np.bool_],
+    early: FloatArray,
+    inside: Bools,
+    lesion: Bools,
     affine: NDArray[np.float64],
-    voxel_size: tuple[float, float, float],
+    voxel_size: Size,
     template: HeadTemplate,
     finest: float,
     margin: float,
     progress: Progress,
 ) -> Transform:
-    early = magnitude[..., : (magnitude.shape[3] + 1) // 2].mean(axis=3)
     fixed = to_image(np.where(inside, early, 0), affine)
     moving = to_image(template.t1, template.affine)
-    around = to_image(dilate(inside, margin, voxel_size), affine)
+    around = to_image(dilate(inside, margin, voxel_size) & ~lesion, affine)
     middle = centre_of(to_image(inside, affine))
     start = np.eye(4)
     start[:3, 3] = centre_of(to_image(template.brain, template.affine)) - middle
     stages = (
-        Stage(8.0, smoothing=5.0, step=4.0),
-        Stage(max(4.0, finest), smoothing=3.0, step=1.5),
-        Stage(finest, smoothing=2.0, step=0.5, iterations=60),
+        Stage(8.0, smoothing=5.0, step=4.0, last_step=0.2),
+        Stage(max(4.0, finest), smoothing=3.0, step=1.5, last_step=0.05),
+        Stage(max(4.0, finest), smoothing=2.0, step=0.5),
     )
     starts = (affine_at(middle, start),)
-    return align(fixed, moving, starts, stages, around, part(progress, 0, 0.9), "aligning template")
+    return align(fixed, moving, starts, stages, around, progress, "aligning template")
 
 
-def _fill(
-    carried: FloatArray, inside: NDArray[np.bool_], voxel_size: tuple[float, float, float]
-) -> ByteArray:
+def _judge(
+    inside: Bools, grid: Image, transform: Transform, likeness: float, template: HeadTemplate
+) -> Quality:
+    """How well the two brains cover each other on the grid, and how alike they are."""
+    there = resample(to_image(template.brain, template.affine), grid, transform) > 0.5
+    overlap = 2 * int((there & inside).sum()) / max(int(there.sum()) + int(inside.sum()), 1)
+    figures = {"template_overlap": round(overlap, 4), "template_likeness": round(likeness, 4)}
+    if overlap >= LEAST_OVERLAP and likeness >= LEAST_LIKENESS:
+        return Quality(figures)
+    return Quality(
+        figures,
+        f"The arterial territories may lie wrongly: the template covers {100 * overlap:.0f} % of "
+        f"the brain with a likeness of {likeness:.2f}. Check the brain mask and the borders.",
+    )
+
+
+def _across(template: HeadTemplate) -> Image:
+    """Image of the distance to the right of the template's mid-plane in mm."""
+    place = template.affine[0, 0] * np.arange(template.brain.shape[0]) + template.affine[0, 3]
+    wide = np.broadcast_to(place[:, None, None], template.brain.shape)
+    return to_image(wide, template.affine)
+
+
+def _sides(carried: FloatArray, across: FloatArray) -> FloatArray:
+    """Labels whose side is that of the mid-plane: atlases are a few mm off it here and there."""
+    artery = (np.round(carried) + 1) // 2
+    return np.where(artery > 0, 2 * artery - (across <= 0), 0).astype(np.float32)
+
+
+def _position(transform: Transform, grid: Image) -> Volume:
+    """Template coordinates (RAS) on a coarse grid."""
+    coarse = coarser(grid, POSITION_MM, smooth=False)
+    place = positions(transform, coarse) @ RAS_TO_LPS.astype(np.float32)
+    direction = np.array(coarse.GetDirection()).reshape(3, 3) * np.array(coarse.GetSpacing())
+    affine = np.eye(4)
+    affine[:3, :3] = RAS_TO_LPS @ direction
+    affine[:3, 3] = RAS_TO_LPS @ np.array(coarse.GetOrigin())
+    return Volume(place, Grid(place.shape[:3], affine), "mm", "place in the template")
+
+
+def _fill(carried: FloatArray, inside: Bools, voxel_size: Size) -> ByteArray:
     """Give each voxel of the brain that has no label that of the nearest with one."""
     labels = np.where(inside, np.round(carried), 0).astype(np.uint8)
     if not labels.any():

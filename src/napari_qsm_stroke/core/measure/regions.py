@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from scipy import ndimage
 
-from napari_qsm_stroke.core.measure.midplane import midsagittal_plane, mirror_mask
 from napari_qsm_stroke.core.measure.side import Side
+from napari_qsm_stroke.core.numerics.midplane import midsagittal_plane
+from napari_qsm_stroke.core.numerics.mirror import HeadCoordinates, mirror_mask
 from napari_qsm_stroke.core.quantities import LABELS, ByteArray
 from napari_qsm_stroke.errors import InputError
 
@@ -37,6 +38,7 @@ def region_masks(
     voxel_size: tuple[float, float, float],
     affine: NDArray[np.float64],
     guard: float = 3.0,
+    head: HeadCoordinates | None = None,
 ) -> dict[str, NDArray[np.bool_]]:
     """Build the regions of the study from the infarct and the arterial territories.
 
@@ -54,15 +56,18 @@ def region_masks(
         Voxel index to scanner coordinates in mm.
     guard : float
         Width in mm of the band around the infarct that the non-ischemic territory leaves out.
+    head : HeadCoordinates, optional
+        Say which places lie opposite each other; without them the plane between the left and the
+        right territories does.
 
     Returns
     -------
     dict of str to ndarray of bool, shape (X, Y, Z)
         ``infarct_core`` is the infarct within the ipsilateral MCA territory. ``ipsilateral_mca``
-        leaves out the whole infarct and the guard. ``mirrored_core`` is the core mirrored through
-        the mid-sagittal plane, within the contralateral MCA territory; empty where the territories
-        show no plane. The two rings lie in any territory of the ipsilateral side and outside the
-        infarct. The core and the two territories do not overlap each other.
+        leaves out the whole infarct and the guard. ``mirrored_core`` is the core mirrored to the
+        other side, within the contralateral MCA territory; empty where there is no ``head`` and
+        the territories show no plane. The two rings lie in any territory of the ipsilateral side
+        and outside the infarct. The core and the two territories do not overlap each other.
 
     Raises
     ------
@@ -88,11 +93,11 @@ def region_masks(
     rest = mca & ~ischemic
     rest[crop] &= distance > guard
     masks = {"infarct_core": core, "ipsilateral_mca": rest, "contralateral_mca": contralateral_mca}
-    plane = midsagittal_plane(territories, affine) if core.any() else None
+    if head is None and core.any():
+        plane = midsagittal_plane(territories, affine)
+        head = None if plane is None else HeadCoordinates.of_plane(plane)
     masks["mirrored_core"] = (
-        np.zeros_like(core)
-        if plane is None
-        else mirror_mask(core, plane, affine) & contralateral_mca
+        np.zeros_like(core) if head is None else mirror_mask(core, head, affine) & contralateral_mca
     )
     for name, (inner, outer) in RINGS.items():
         ring = np.zeros_like(core)

@@ -1,7 +1,6 @@
 """The mid-sagittal plane of a brain, from its left and right territories.
 
-Mirroring goes through this plane and not through a flip of the array: heads are turned and tilted
-in the scanner, and slabs are oblique.
+It stands in for the individual surface where the territories were given and not aligned here.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from napari_qsm_stroke.core.quantities import LABELS, ByteArray
 
@@ -63,51 +61,6 @@ def midsagittal_plane(
     return np.asarray(plane / np.linalg.norm(plane[:3]))
 
 
-def mirror_mask(
-    mask: NDArray[np.bool_],
-    plane: NDArray[np.float64],
-    affine: NDArray[np.float64],
-) -> NDArray[np.bool_]:
-    """Mirror a mask through a plane.
-
-    Parameters
-    ----------
-    mask : ndarray of bool, shape (X, Y, Z)
-        Is not changed.
-    plane : ndarray of shape (4,)
-        As ``midsagittal_plane`` gives it.
-    affine : ndarray of shape (4, 4)
-        Voxel index to scanner coordinates in mm.
-
-    Returns
-    -------
-    ndarray of bool, shape (X, Y, Z)
-        What falls outside the grid is lost.
-    """
-    result = np.zeros(mask.shape, dtype=bool)
-    if not mask.any():
-        return result
-    normal, distance = plane[:3], plane[3]
-    reflection = np.eye(4)
-    reflection[:3, :3] -= 2 * np.outer(normal, normal)
-    reflection[:3, 3] = -2 * distance * normal
-    there = np.linalg.inv(affine) @ reflection @ affine  # its own inverse
-    crop = _reflected_crop(mask, there)
-    start = np.array([s.start for s in crop], dtype=np.float64)
-    shape = tuple(s.stop - s.start for s in crop)
-    if min(shape) <= 0:
-        return result
-    sampled = ndimage.affine_transform(
-        mask.astype(np.float32),
-        there[:3, :3],
-        offset=there[:3, :3] @ start + there[:3, 3],
-        output_shape=shape,
-        order=1,
-    )
-    result[crop] = sampled >= 0.5
-    return result
-
-
 def _least_absolute(
     design: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
@@ -120,22 +73,3 @@ def _least_absolute(
         residual = np.abs(target - design @ solution)
         current = weights / np.maximum(residual, 0.1)
     return solution
-
-
-def _reflected_crop(
-    mask: NDArray[np.bool_], there: NDArray[np.float64]
-) -> tuple[slice, slice, slice]:
-    """Box that holds the mirrored mask."""
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
-    corners = np.array(
-        [[x, y, z, 1.0] for x in _ends(box[0]) for y in _ends(box[1]) for z in _ends(box[2])]
-    )
-    moved = (corners @ there.T)[:, :3]
-    low = np.clip(np.floor(moved.min(axis=0)) - 1, 0, mask.shape).astype(int)
-    high = np.clip(np.ceil(moved.max(axis=0)) + 2, 0, mask.shape).astype(int)
-    x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    return x, y, z
-
-
-def _ends(part: slice) -> tuple[int, int]:
-    return part.start, part.stop - 1

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from annotated_types import Interval
 from scipy import ndimage
 
 from napari_qsm_stroke.core.masks.morphology import (
@@ -18,38 +18,63 @@ from napari_qsm_stroke.core.masks.morphology import (
     fill_holes,
 )
 from napari_qsm_stroke.core.masks.smoothing import smooth_inside
-from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.progress import Progress, silent
-from napari_qsm_stroke.core.quantities import Adc, Brain, Dwi, Infarct, Territories, VoxelSize
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_qsm_stroke.core.numerics.mirror import HeadCoordinates
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 LEAST_BRIGHTNESS = 1.0
 MCA = {"left": 3, "right": 4}
 
 
-@method(cite=("10.1161/STROKEAHA.110.610618",), memory=16.5)
-def infarct_dwi(
-    dwi_aligned: Dwi,
-    brain: Brain,
-    territories: Territories,
-    adc_aligned: Adc | None = None,
+@dataclass(frozen=True)
+class LesionRules:
+    """What counts as a lesion.
+
+    Parameters
+    ----------
+    seed_score : float
+        Score that a place must reach to start a lesion, in robust standard deviations.
+    growth : float
+        A lesion reaches out to this fraction of the median asymmetry of its seed.
+    adc_weight : float
+        Weight of the ADC's deviation from the mirror place; 0 leaves it out.
+    smoothing, mirror_smoothing : float
+        Standard deviation in mm of the smoothing of an image and of its mirror image.
+    bridge : float
+        What is thinner than this (mm) is no lesion and joins none.
+    closing : float
+        Gaps narrower than twice this (mm) are closed, and holes (haemorrhage) filled.
+    smallest_part : float
+        Parts below this volume (ml) are dropped.
+    """
+
+    seed_score: float = 4.0
+    growth: float = 0.5
+    adc_weight: float = 0.5
+    smoothing: float = 1.0
+    mirror_smoothing: float = 3.0
+    bridge: float = 4.0
+    closing: float = 3.0
+    smallest_part: float = 0.3
+
+
+def find_lesion(
+    dwi: FloatArray,
+    brain: ByteArray,
+    territories: ByteArray,
+    adc: FloatArray | None,
+    head: HeadCoordinates,
     *,
-    voxel_size: VoxelSize,
+    voxel_size: Size,
+    affine: NDArray[np.float64],
+    rules: LesionRules,
     progress: Progress = silent,
-    seed_score: Annotated[float, Interval(gt=0, le=20)] = 4.0,
-    growth: Annotated[float, Interval(gt=0, lt=1)] = 0.5,
-    adc_weight: Annotated[float, Interval(ge=0, le=2)] = 0.5,
-    smoothing: Annotated[float, Interval(ge=0, le=5), Unit("mm")] = 1.0,
-    mirror_smoothing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
-    bridge: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 4.0,
-    closing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
-    smallest_part: Annotated[float, Interval(ge=0, le=10), Unit("ml")] = 0.3,
-) -> Infarct:
-    """Propose the infarct: bright on DWI against the brain and against the other side.
+) -> ByteArray:
+    """Find what is bright on DWI against the brain and against the other side.
 
     The score of a voxel is the smaller of two deviations, each in robust standard deviations: that
     of its DWI from the brain's median, and that of the ratio to its mirror place. A lowered ADC
@@ -59,30 +84,23 @@ def infarct_dwi(
 
     Parameters
     ----------
-    dwi_aligned : ndarray of float32, shape (X, Y, Z)
+    dwi : ndarray of float32, shape (X, Y, Z)
+        Diffusion-weighted image.
     brain : ndarray of uint8, shape (X, Y, Z)
     territories : ndarray of uint8, shape (X, Y, Z)
-        Give the mid-sagittal plane, and where to look.
-    adc_aligned : ndarray of float32, shape (X, Y, Z), optional
+        Arterial territories.
+    adc : ndarray of float32, shape (X, Y, Z), or None
         In mm2/s.
+    head : HeadCoordinates
+        Say which places lie opposite each other.
     voxel_size : tuple of float
         In mm.
+    affine : ndarray of shape (4, 4)
+        Voxel index to scanner coordinates in mm.
+    rules : LesionRules
+        What counts.
     progress : Progress
         May raise ``Cancelled``.
-    seed_score : float
-        Score that a place must reach to start a lesion, in robust standard deviations.
-    growth : float
-        A lesion reaches out to this fraction of the median asymmetry of its seed.
-    adc_weight : float
-        Weight of the ADC's deviation from the mirror place; 0 leaves it out.
-    smoothing, mirror_smoothing : float
-        Standard deviation of the smoothing of an image and of its mirror image.
-    bridge : float
-        What is thinner than this is no lesion and joins none.
-    closing : float
-        Gaps narrower than twice this are closed, and holes (haemorrhage) filled.
-    smallest_part : float
-        Parts below this volume are dropped.
 
     Returns
     -------
@@ -91,28 +109,32 @@ def infarct_dwi(
 
     Notes
     -----
-    DWI lesions outlast those of the ADC: Campbell et al., Stroke 2012;43:91; here the DWI leads.
+    DWI lesions outlast those of the ADC: Campbell et al., Stroke 2012;43:91,
+    doi:10.1161/STROKEAHA.110.610618; here the DWI leads.
     """
-    inside = (brain != 0) & (territories > 0) & (dwi_aligned > 0)
+    inside = (brain != 0) & (territories > 0) & (dwi > 0)
     result = np.zeros(brain.shape, np.uint8)
     if not inside.any():
         return result
     box = _box(inside)
     sides, inside = territories[box], inside[box]
-    mirror = _mirror(sides, voxel_size)
-    sigma = (smoothing, mirror_smoothing)
-    bright = _robust(smooth_inside(dwi_aligned[box], inside, smoothing, voxel_size), inside)
-    other = _deviation_from_mirror(dwi_aligned[box], inside, mirror, voxel_size, *sigma)
+    corner = np.array([s.start for s in box])
+    mirror = _mirror(inside, head, affine, corner)
+    sigma = (rules.smoothing, rules.mirror_smoothing)
+    bright = _robust(smooth_inside(dwi[box], inside, rules.smoothing, voxel_size), inside)
+    other = _deviation_from_mirror(dwi[box], inside, mirror, voxel_size, *sigma)
     progress(0.5, "asymmetry")
-    if adc_aligned is not None and adc_weight > 0:
-        lowered = -_deviation_from_mirror(adc_aligned[box], inside, mirror, voxel_size, *sigma)
-        other = other + adc_weight * np.clip(lowered, -4, 2) * (other > 1)
+    if adc is not None and rules.adc_weight > 0:
+        lowered = -_deviation_from_mirror(adc[box], inside, mirror, voxel_size, *sigma)
+        other = other + rules.adc_weight * np.clip(lowered, -4, 2) * (other > 1)
     progress(0.8, "lesion")
     score = np.minimum(bright, other)
-    lesion = _lesion(score, other * (bright > LEAST_BRIGHTNESS), inside, sides, seed_score, growth)
-    lesion = dilate(erode(lesion, bridge / 2, voxel_size), bridge / 2, voxel_size) & lesion
-    lesion = fill_holes(close(lesion, closing, voxel_size)) & (brain[box] != 0)
-    result[box] = _main_parts(lesion, sides, score, smallest_part, voxel_size)
+    reach = other * (bright > LEAST_BRIGHTNESS)
+    lesion = _lesion(score, reach, inside, sides, rules.seed_score, rules.growth)
+    half = rules.bridge / 2
+    lesion = dilate(erode(lesion, half, voxel_size), half, voxel_size) & lesion
+    lesion = fill_holes(close(lesion, rules.closing, voxel_size)) & (brain[box] != 0)
+    result[box] = _main_parts(lesion, sides, score, rules.smallest_part, voxel_size)
     return result
 
 
@@ -121,23 +143,14 @@ def _box(mask: Bools) -> tuple[slice, slice, slice]:
     return (x, y, z)
 
 
-def _mirror(sides: ByteArray, voxel_size: Size) -> NDArray[np.float64]:
-    """Voxel coordinates of the mirror place of each voxel, shape (3, X, Y, Z).
-
-    The mid-sagittal plane is the one that best parts left labels (odd) from right ones (even):
-    linear discriminant of the voxels near the border of the two.
-    """
-    size = np.array(voxel_size, dtype=np.float64)[:, None]
-    left = np.stack(np.nonzero(sides % 2 == 1)) * size
-    right = np.stack(np.nonzero((sides > 0) & (sides % 2 == 0))) * size
-    scatter = np.cov(left) + np.cov(right) + 1e-6 * np.eye(3)
-    normal = np.linalg.solve(scatter, right.mean(axis=1) - left.mean(axis=1))
-    normal /= np.linalg.norm(normal)
-    offset = 0.5 * normal @ (left.mean(axis=1) + right.mean(axis=1))
-    place = np.indices(sides.shape) * size[:, :, None, None]
-    distance = np.tensordot(normal, place, axes=1) - offset
-    place -= 2 * normal[:, None, None, None] * distance
-    return np.asarray(place / size[:, :, None, None])
+def _mirror(
+    inside: Bools, head: HeadCoordinates, affine: NDArray[np.float64], corner: NDArray[np.int_]
+) -> NDArray[np.float64]:
+    """Voxel coordinates of the mirror place of each voxel inside, shape (3, n)."""
+    points = (np.argwhere(inside) + corner) @ affine[:3, :3].T + affine[:3, 3]
+    there = np.linalg.inv(affine)
+    opposite: NDArray[np.float64] = head.mirrored(points) @ there[:3, :3].T + there[:3, 3]
+    return (opposite - corner).T
 
 
 def _robust(values: FloatArray, inside: Bools) -> FloatArray:
@@ -157,8 +170,9 @@ def _deviation_from_mirror(
 ) -> FloatArray:
     """Log ratio of an image to its mirror image, in robust standard deviations."""
     own = smooth_inside(image, inside, sigma, size)
-    other = np.where(inside, smooth_inside(image, inside, mirror_sigma, size), 0)
-    other = ndimage.map_coordinates(other, mirror, order=1, mode="constant")
+    smooth = np.where(inside, smooth_inside(image, inside, mirror_sigma, size), 0)
+    other = np.zeros_like(smooth)
+    other[inside] = ndimage.map_coordinates(smooth, mirror, order=1, mode="constant")
     both = inside & (own > 0) & (other > 0)
     floor = 0.1 * np.median(own[inside])
     ratio = np.where(both, np.log(np.maximum(own, floor) / np.maximum(other, floor)), 0)

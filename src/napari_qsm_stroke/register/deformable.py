@@ -1,0 +1,180 @@
+"""The template's brain bent to fit the subject's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_qsm_stroke.core.masks.morphology import erode
+from napari_qsm_stroke.core.masks.smoothing import smooth_inside
+from napari_qsm_stroke.core.progress import Progress, silent
+from napari_qsm_stroke.register.images import (
+    IDENTITY,
+    Image,
+    Transform,
+    coarser,
+    one_thread,
+    resample,
+    sitk,
+    smoothed,
+    to_image,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.masks.morphology import Bools, Size
+    from napari_qsm_stroke.core.physics.template import HeadTemplate
+    from napari_qsm_stroke.core.quantities import FloatArray
+
+BIAS_MM = 20.0
+"""Brightness is taken relative to its mean over so much: coils are brighter near by."""
+TISSUE_DEPTH_MM = 6.0
+"""How deep in the brain the brightness of the tissues is read."""
+LEVELS = ((6.0, 60), (4.0, 40))
+"""Voxel size in mm and iterations of all stages but the last."""
+LAST_ITERATIONS = 30
+PASSES = 3
+"""Of each stage; what is left out is filled anew before each."""
+
+
+def bend(
+    image: FloatArray,
+    brain: Bools,
+    left_out: Bools,
+    affine: NDArray[np.float64],
+    voxel_size: Size,
+    template: HeadTemplate,
+    start: Transform,
+    *,
+    finest: float,
+    stiffness: float,
+    progress: Progress = silent,
+) -> tuple[Transform, float]:
+    """Bend the template's brain until it fits.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (X, Y, Z)
+        Gradient echo.
+    brain : ndarray of bool, shape (X, Y, Z)
+        Of the subject.
+    left_out : ndarray of bool, shape (X, Y, Z)
+        Where the image says nothing of the anatomy: the lesion.
+    affine : ndarray of shape (4, 4)
+        Of ``image``.
+    voxel_size : tuple of float
+        In mm.
+    template : HeadTemplate
+        Is bent.
+    start : Transform
+        From the subject to the template, the best affine one.
+    finest : float
+        Voxel size of the last stage in mm.
+    stiffness : float
+        Standard deviation in mm of the smoothing of the displacement.
+    progress : Progress
+        May raise ``Cancelled``.
+
+    Returns
+    -------
+    transform : Transform
+        From the subject to the template.
+    likeness : float
+        Correlation of image and bent template in the brain.
+
+    Notes
+    -----
+    The template is given the contrast of the image: a mix of its tissue maps by least squares.
+    Then diffeomorphic demons: Vercauteren et al., NeuroImage 2009;45:S61,
+    doi:10.1016/j.neuroimage.2008.10.040. They know no mask: the lesion is filled with the bent
+    template, which exerts no force there, and its surroundings carry it along (cost-function
+    masking: Brett et al., NeuroImage 2001;14:486, doi:10.1006/nimg.2001.0845).
+    """
+    flat = _flat(image, brain & ~left_out, brain, voxel_size)
+    fixed = to_image(flat, affine)
+    moving = to_image(
+        _alike(flat, brain & ~left_out, fixed, voxel_size, template, start), template.affine
+    )
+    hole = to_image(left_out, affine)
+    field: Image | None = None
+    levels = (*(level for level in LEVELS if level[0] > finest), (finest, LAST_ITERATIONS))
+    for index, (spacing, iterations) in enumerate(levels):
+        grid = coarser(smoothed(fixed, 1.0), spacing)
+        there = sitk.Resample(
+            smoothed(moving, 1.5), grid, start, sitk.sitkLinear, 0.0, sitk.sitkFloat32
+        )
+        empty = coarser(hole, spacing, smooth=False) > 0.5
+        for turn in range(PASSES):
+            progress((index + turn / PASSES) / len(levels), "bending template")
+            field = _demons(grid, there, empty, field, iterations // PASSES, stiffness)
+    assert field is not None
+    bent = sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64))
+    transform = sitk.CompositeTransform([start, bent])
+    seen = erode(brain & ~left_out, voxel_size[0], voxel_size)
+    pair = flat[seen], resample(moving, fixed, transform)[seen]
+    likeness = float(np.corrcoef(*pair)[0, 1]) if min(np.ptp(v) for v in pair) > 0 else 0.0
+    return transform, likeness
+
+
+def _demons(
+    fixed: Image,
+    moving: Image,
+    empty: Image,
+    field: Image | None,
+    iterations: int,
+    stiffness: float,
+) -> Image:
+    """One pass; ``field`` is that of the pass before, on any grid."""
+    if field is None:
+        field = sitk.Image(fixed.GetSize(), sitk.sitkVectorFloat64, 3)
+        field.CopyInformation(fixed)
+    else:
+        field = sitk.Resample(field, fixed, IDENTITY, sitk.sitkLinear, 0.0, sitk.sitkVectorFloat64)
+    here = sitk.DisplacementFieldTransform(sitk.Image(field))
+    filling = sitk.Resample(moving, fixed, here, sitk.sitkLinear, 0.0, sitk.sitkFloat32)
+    filled = sitk.Mask(fixed, empty, 0.0, 1) + sitk.Mask(filling, empty)
+    demons = sitk.DiffeomorphicDemonsRegistrationFilter()
+    demons.SetNumberOfIterations(max(1, iterations))
+    demons.SetSmoothDisplacementField(True)
+    demons.SetStandardDeviations([stiffness / s for s in fixed.GetSpacing()])
+    with one_thread():
+        return demons.Execute(filled, moving, field)
+
+
+def _flat(image: FloatArray, told: Bools, brain: Bools, voxel_size: Size) -> FloatArray:
+    """Brightness of the brain relative to its slow variation; 0 outside."""
+    near = smooth_inside(image, told, BIAS_MM, voxel_size)
+    floor = 0.2 * float(np.median(near[brain])) or 1.0
+    return np.where(brain, image / np.maximum(near, floor), 0).astype(np.float32)
+
+
+def _alike(
+    flat: FloatArray,
+    told: Bools,
+    fixed: Image,
+    voxel_size: Size,
+    template: HeadTemplate,
+    start: Transform,
+) -> FloatArray:
+    """The template in the contrast of the image."""
+    fluid = np.clip(template.brain - template.gm - template.wm, 0, 1)
+    tissues = (template.gm, template.wm, fluid)
+    inner = erode(told, TISSUE_DEPTH_MM, voxel_size)
+    inner = inner if inner.any() else told
+    parts = [resample(to_image(t, template.affine), fixed, start)[inner] for t in tissues]
+    weights = np.linalg.lstsq(np.stack(parts, axis=1), flat[inner], rcond=None)[0]
+    mixed: FloatArray = sum(np.float32(w) * t for w, t in zip(weights, tissues, strict=True))
+    return mixed
+
+
+def positions(transform: Transform, grid: Image) -> FloatArray:
+    """LPS coordinates to which a transform takes the voxels of a grid, shape (X, Y, Z, 3)."""
+    to_field = sitk.TransformToDisplacementFieldFilter()
+    to_field.SetReferenceImage(grid)
+    shift = sitk.GetArrayFromImage(to_field.Execute(transform))
+    index = np.indices(grid.GetSize()).reshape(3, -1).T * np.array(grid.GetSpacing())
+    direction = np.array(grid.GetDirection()).reshape(3, 3)
+    place = (index @ direction.T + np.array(grid.GetOrigin())).reshape(*grid.GetSize(), 3)
+    return np.asarray(place + shift.transpose(2, 1, 0, 3), dtype=np.float32)
