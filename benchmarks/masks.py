@@ -198,7 +198,7 @@ def of_blood(case: Case, patient: Examined) -> Row:
         "blood_error": float(np.mean(np.abs(error))),
         "blood_bias": float(np.mean(error)),
         "blood_covered": float(np.mean(wrong < NINETY_PERCENT)),
-        "radius_error": float(np.mean(np.abs(100 * (graph.radius / radius - 1)[counted]))),
+        "radius_error": float(np.mean(np.abs(100 * (graph.radius[counted] / radius[counted] - 1)))),
     }
 
 

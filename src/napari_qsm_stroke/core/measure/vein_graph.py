@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 LEAST_CONTRAST_TO_NOISE = 3.0
-OF_THE_MAP = 0.05
+OF_THE_MAP = 0.07
 """Relative standard deviation that a reconstructed map adds to each segment."""
 NINETY_PERCENT = 1.645
 CALIBRES_MM = np.geomspace(0.3, 2.4, 10)
