@@ -42,7 +42,7 @@ INVERSIONS = [
     n
     for n in NAMES
     if "susceptibility" in gives(METHODS[n])
-    and {"local_field", "total_field"} & takes(METHODS[n])
+    and "susceptibility" not in takes(METHODS[n])
     and METHODS[n].stage == "inversion"
 ]
 FILTERS = sorted({*BACKGROUNDS, *(n for n in NAMES if METHODS[n].stage == "inversion")})
