@@ -151,6 +151,7 @@ def test_reconstruct_with_given_masks_writes_every_file(scan: Files, tmp_path: P
         "sub-01_label-infarct_mask",
         "sub-01_desc-territories_dseg",
         "sub-01_measurements",
+        "sub-01_veins",
         "sub-01_report",
         "sub-01_manifest",
     }

@@ -10,7 +10,7 @@ import pytest
 
 from napari_qsm_stroke import methods
 from napari_qsm_stroke.core import measured_bias
-from napari_qsm_stroke.core.measured_bias import LIMIT_POINTS, Bias, measured
+from napari_qsm_stroke.core.measured_bias import LIMIT_OF_ONE, LIMIT_POINTS, Bias, measured
 from napari_qsm_stroke.core.method import Method, forget, get_method, method
 from napari_qsm_stroke.core.quantities import LocalField, Susceptibility
 
@@ -45,12 +45,14 @@ def test_words_hold_mean_and_range() -> None:
 @pytest.mark.parametrize(
     ("points", "small"),
     [
-        ((LIMIT_POINTS, -LIMIT_POINTS), True),
-        ((LIMIT_POINTS + 0.1, -LIMIT_POINTS), False),
-        ((0.0, -LIMIT_POINTS - 0.1), False),
+        ((LIMIT_POINTS + 1, LIMIT_POINTS - 1), True),
+        ((LIMIT_POINTS + 0.1, LIMIT_POINTS), False),
+        ((-LIMIT_POINTS - 0.1, -LIMIT_POINTS), False),
+        ((LIMIT_OF_ONE, -LIMIT_OF_ONE), True),
+        ((LIMIT_OF_ONE + 0.1, -LIMIT_OF_ONE), False),
     ],
 )
-def test_what_is_within_the_limit_in_every_patient_is_recommended(
+def test_what_is_within_the_limits_of_the_mean_and_of_each_patient_is_recommended(
     points: tuple[float, ...], small: bool, entry: Method, measure: Callable[..., None]
 ) -> None:
     measure(*points)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LIMIT_POINTS = 3.0
-"""A method is recommended where the error is no larger in any of the patients."""
+"""A method is recommended where the mean error over the patients is no larger."""
+LIMIT_OF_ONE = 10.0
+"""And that of any one of them no larger than this."""
 FILE = "measured_bias.json"
 
 
@@ -44,8 +46,9 @@ class Bias:
 
     @property
     def small(self) -> bool:
-        """Whether it is within the limit in every patient."""
-        return all(abs(p) <= LIMIT_POINTS for p in self.points)
+        """Whether it is within the limits: that of the mean, and that of each patient."""
+        worst = max(abs(p) for p in self.points)
+        return abs(self.mean) <= LIMIT_POINTS and worst <= LIMIT_OF_ONE
 
     def words(self) -> str:
         """The bias for people: mean and range."""

@@ -14,17 +14,18 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-# Between kernels run transforms with threads of their own. Threads of OpenMP would keep their cores
-# busy with waiting: that costs a fifth of all processor time, and slows down whoever shares them.
-WAITING = "OMP_WAIT_POLICY"
-os.environ.setdefault(WAITING, "passive")
-
-import numba  # the library of OpenMP reads it once, when it is loaded
+import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LOCK = threading.RLock()
 prange = numba.prange
 _typeof: Callable[[Any], Any] = numba.typeof
+
+# Between kernels run transforms with threads of their own. Threads of OpenMP would keep their cores
+# busy with waiting: that costs a fifth of all processor time, and slows down whoever shares them.
+# Its library reads this once, when the first parallel kernel loads it.
+WAITING = "OMP_WAIT_POLICY"
+os.environ.setdefault(WAITING, "passive")
 
 
 def kernel(*, parallel: bool = False, fastmath: bool = False) -> Callable[[F], F]:
