@@ -131,6 +131,11 @@ def _bleeding(selection: Selection, subject: Subject, cache: Cache) -> Iterator[
     """Streaks of every inversion on a head that bleeds, by itself and after the usual steps."""
     way = Way(subject, cache)
     path, before = chains.usual().path, chains.usual().background
+    for name in selection.of(chains.single_steps(), selection.inversions):
+        labels = {"field": chains.path_name(path), "background": "", "inversion": name}
+        yield Task(
+            {"kind": "composed streaks", **labels}, partial(chains.composed, way, (*path, name))
+        )
     for name in selection.of(chains.inversions(), selection.inversions):
         labels = {"kind": "isolated streaks", "inversion": name}
         yield Task(labels, partial(chains.isolated_inversion, way, name))

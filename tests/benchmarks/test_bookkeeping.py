@@ -83,6 +83,7 @@ def test_every_method_of_a_stage_is_in_the_matrix() -> None:
     known = methods()
     assert set(chains.backgrounds()) == {n for n, m in known.items() if m.stage == "background"}
     assert {"tkd", "tv", "tikhonov"} <= set(chains.inversions())
+    assert "tgv" in chains.single_steps()
     assert not set(chains.inversions()) & set(chains.single_steps())
     assert "reference_brain" not in (*chains.inversions(), *chains.single_steps())
     usual = chains.usual()
@@ -106,6 +107,7 @@ def test_bias_is_of_the_recipe_with_one_method_exchanged(tmp_path: Path) -> None
     rows = [
         *(row(v, s, **own, inversion=usual.inversion) for s, v in enumerate((1.0, 2.004))),
         row(7.0, 0, **own, inversion="tkd"),
+        row(6.0, 0, **{**own, "background": ""}, inversion="tgv"),
         row(8.0, 0, **{**own, "background": "vsharp"}, inversion=usual.inversion),
         row(9.0, 0, **{**own, "background": "vsharp"}, inversion="tikhonov"),
     ]
@@ -114,6 +116,7 @@ def test_bias_is_of_the_recipe_with_one_method_exchanged(tmp_path: Path) -> None
     table = {name: entry["points"] for name, entry in found["methods"].items()}
     assert table[usual.inversion] == table[usual.background] == table["romeo"] == [1.0, 2.0]
     assert table["tkd"] == [7.0]
+    assert table["tgv"] == [6.0]
     assert table["vsharp"] == [8.0]
     assert "tikhonov" not in table
     assert found["methods"]["tkd"]["revision"] == get_method("tkd").revision

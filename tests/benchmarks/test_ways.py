@@ -109,6 +109,27 @@ def test_every_kind_of_row_is_computed_once(heads: list[Subject], tmp_path: Path
     assert heads == []
 
 
+def test_a_single_step_stands_beside_the_matrix(heads: list[Subject], tmp_path: Path) -> None:
+    """From wrapped phase to susceptibility, once for the usual path; there is no local field."""
+    selection = Selection(
+        seeds=(1,),
+        voxel_size=SIZE,
+        backgrounds=("vsharp",),
+        inversions=("tgv",),
+        parts=("isolated", "composed", "streaks"),
+    )
+    rows = accuracy.rows(selection, Cache(tmp_path), lambda _: None)
+    found = [row for row in rows if row.get("inversion") == "tgv"]
+    assert [(row["kind"], row["background"]) for row in found] == [
+        ("composed", ""),
+        ("composed streaks", ""),
+    ]
+    assert found[0]["field"] == " + ".join(PATH)
+    assert found[0]["nrmse"] < 100
+    assert found[0]["vein_slope"] > 0.5
+    assert found[1]["streaks"] > 0
+
+
 def test_only_what_is_new_is_computed(
     heads: list[Subject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from napari_qsm_stroke import methods
 from napari_qsm_stroke.core import measured_bias
 from napari_qsm_stroke.core.measured_bias import LIMIT_OF_ONE, LIMIT_POINTS, Bias, measured
 from napari_qsm_stroke.core.method import Method, forget, get_method, method
-from napari_qsm_stroke.core.quantities import LocalField, Susceptibility
+from napari_qsm_stroke.core.quantities import LocalField, Quantity, Susceptibility
 
 
 @pytest.fixture
@@ -64,8 +64,12 @@ def test_what_is_within_the_limits_of_the_mean_and_of_each_patient_is_recommende
 
 def test_an_inversion_that_was_not_measured_is_not_recommended(entry: Method) -> None:
     assert entry.bias is None
-    assert not entry.recommended
-    assert "not measured" in entry.caution
+    single_step = replace(
+        entry, outputs=(*entry.outputs, Quantity("field_mask", "", "mask", "Mask"))
+    )
+    for inverting in (entry, single_step):
+        assert not inverting.recommended
+        assert "not measured" in inverting.caution
 
 
 def test_a_declaration_goes_before_the_measurement(

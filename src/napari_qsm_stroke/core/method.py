@@ -143,10 +143,8 @@ class Method:
         """Why the method is not recommended for this study; empty where it is."""
         bias = self.bias
         if self.advised is None and bias is None:
-            made = {q.name for q in self.outputs}
-            inverts = made == {"susceptibility"} and made.isdisjoint(
-                a.source.name for a in self.inputs
-            )
+            taken = {a.source.name for a in self.inputs}
+            inverts = "susceptibility" in {q.name for q in self.outputs} - taken
             return "its bias was not measured" if inverts else ""
         if self.advised or (self.advised is None and bias is not None and bias.small):
             return ""
