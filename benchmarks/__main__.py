@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import accuracy, chains, limits, masks, patients, records, speed
+from benchmarks import accuracy, alignment, chains, limits, masks, patients, records, speed
 from benchmarks.cache import Cache, default_folder
 from benchmarks.heads import SUPERSAMPLING, TEST_SEEDS
 
@@ -102,6 +102,14 @@ def parser() -> argparse.ArgumentParser:
     )
     four.set_defaults(work=run_masks)
 
+    five = commands.add_parser(
+        "alignment",
+        parents=[shared, heads],
+        help="alignment, infarct core, territories and brain mask against the truth",
+    )
+    five.add_argument("--displacements", type=int, default=10, metavar="N", help="of each seed")
+    five.set_defaults(work=run_alignment)
+
     every = commands.add_parser("all", parents=[shared], help="all of them, in full")
     every.set_defaults(work=run_all)
     return top
@@ -110,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
 def run_all(options: argparse.Namespace, command: str, cache: Cache) -> list[Verdict]:
     """Everything with its defaults."""
     verdicts = []
-    for name in ("accuracy", "patients", "masks", "speed"):
+    for name in ("accuracy", "patients", "masks", "alignment", "speed"):
         part = parser().parse_args([name])
         part.write = options.write
         verdicts += part.work(part, command, cache)
@@ -178,6 +186,20 @@ def run_masks(options: argparse.Namespace, command: str, cache: Cache) -> list[V
         facts = {"supersampling": SUPERSAMPLING, "limits": [asdict(v) for v in verdicts]}
         facts["patients"] = rows
         print(records.write("masks", command, facts, masks.over_patients(rows)))
+    return verdicts
+
+
+def run_alignment(options: argparse.Namespace, command: str, cache: Cache) -> list[Verdict]:
+    """Alignment and the masks that rest on it."""
+    rows = alignment.rows(options.seeds, options.displacements, cache, teller())
+    verdicts = limits.of_alignment(rows)
+    if options.write:
+        facts = {
+            "seeds": list(options.seeds),
+            "voxel_size_mm": alignment.VOXEL_MM,
+            "limits": [asdict(v) for v in verdicts],
+        }
+        print(records.write("alignment", command, facts, alignment.summary(rows)))
     return verdicts
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 Row = dict[str, Any]
-FILES = ("accuracy", "patients", "masks", "speed")
+FILES = ("accuracy", "patients", "masks", "alignment", "speed")
 NOTHING = "n/a"
 WHERE = ("core", "ipsilateral", "contralateral")
 MAP_COLUMNS = (
@@ -56,6 +56,8 @@ def fragments(records: dict[str, Record]) -> dict[str, str]:
         "masks-change": ("masks", veins_change_table),
         "masks-blood": ("masks", veins_blood_table),
         "masks-limits": ("masks", limits_table),
+        "alignment-how": ("alignment", how),
+        "alignment-limits": ("alignment", limits_table),
         "speed-how": ("speed", how),
         "speed-methods": ("speed", speed_table),
         "speed-recipes": ("speed", recipes_table),

@@ -97,6 +97,7 @@ RECORDS: dict[str, Any] = {
             for haemorrhage in (False, True)
         ],
     },
+    "alignment": {**HEAD, "limits": LIMITS, "rows": []},
     "speed": {
         **HEAD,
         "limits": LIMITS,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_qsm_stroke import Case, Grid, Volume
+from napari_qsm_stroke.case.provenance import Record
 from napari_qsm_stroke.core.measure.regions import REGIONS
 from napari_qsm_stroke.core.measure.table import COLUMNS
 from napari_qsm_stroke.errors import InputError, MissingError, ParameterError
@@ -172,3 +173,23 @@ def test_an_edit_is_measured_at_once(stroke_case: Case) -> None:
     for _ in range(5):
         measure(stroke_case)
     assert (time.perf_counter() - started) / 5 < 0.5
+
+
+def test_the_infarct_is_measured_where_it_was_imaged(stroke_case: Case) -> None:
+    """Its volume is that on the DWI's grid until somebody changes the mask."""
+    infarct = stroke_case.maps["infarct"]
+    native = Volume(np.ones((10, 10, 5), np.uint8), Grid((10, 10, 5), np.diag([4.0, 4, 4, 1])))
+    outputs = {"infarct": infarct.digest, "infarct_native": native.digest}
+    record = Record("run", "infarct_dwi", outputs=outputs)
+    case = stroke_case.with_maps(record, {"infarct_native": native})
+    drawn = measure(stroke_case)
+    imaged = measure(case)
+    assert imaged.infarct_volume_ml == pytest.approx(32.0)
+    share = drawn.row("infarct_core").volume_ml / drawn.infarct_volume_ml
+    assert imaged.row("infarct_core").volume_ml == pytest.approx(32.0 * share)
+    accepted = case.with_edit("infarct", infarct, "accepted as proposed")
+    assert measure(accepted).infarct_volume_ml == pytest.approx(32.0)
+    more = np.array(infarct.data)
+    more[18:22, 28:32, 22:26] = 1
+    edited = case.with_edit("infarct", infarct.with_data(more))
+    assert measure(edited).infarct_volume_ml == pytest.approx(more.sum() * 0.027)

@@ -99,7 +99,7 @@ def regions_of(case: Case, side: Side | None, guard: float) -> Regions | None:
     """Return the regions, or None where side or territories are not known.
 
     Without an infarct there are only the two territories. Volumes of the infarct are those on the
-    DWI's own grid, unless it was drawn or given on that of the gradient echo.
+    DWI's own grid, as long as the mask is the one that was brought from there.
     """
     territories = case.maps.get("territories")
     if territories is None or side is None:
@@ -107,7 +107,7 @@ def regions_of(case: Case, side: Side | None, guard: float) -> Regions | None:
     infarct = case.maps.get("infarct")
     place = case.maps.get("head_position")
     head = None if place is None else HeadCoordinates(place.data, place.grid.affine)
-    native = None if "infarct" in case.given else case.maps.get("infarct_native")
+    native = _native_infarct(case)
     volumes = (infarct, territories, place, native)
     key = (*(v.digest if v else None for v in volumes), side, guard)
     found: Regions = _REGIONS_KEPT.find(
@@ -145,6 +145,14 @@ def _build_regions(
     notes = _region_notes(infarct, territories, masks) if infarct is not None else ()
     whole, core = _infarct_volumes(infarct, native, voxels)
     return Regions(crop, np.ascontiguousarray(member[crop]), voxels, core, whole, notes)
+
+
+def _native_infarct(case: Case) -> Volume | None:
+    """The infarct on the DWI's own grid; None where that on the gradient echo is another one."""
+    made = [r.outputs["infarct"] for r in case.history if "infarct_native" in r.outputs]
+    if not made or "infarct" not in case.maps or made[-1] != case.maps["infarct"].digest:
+        return None
+    return case.maps.get("infarct_native")
 
 
 def _infarct_volumes(

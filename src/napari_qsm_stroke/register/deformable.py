@@ -32,7 +32,7 @@ BIAS_MM = 20.0
 """Brightness is taken relative to its mean over so much: coils are brighter near by."""
 TISSUE_DEPTH_MM = 6.0
 """How deep in the brain the brightness of the tissues is read."""
-LEVELS = ((6.0, 60), (4.0, 40))
+LEVELS = ((8.0, 90), (6.0, 60), (4.0, 60))
 """Voxel size in mm and iterations of all stages but the last."""
 LAST_ITERATIONS = 30
 PASSES = 3

@@ -44,7 +44,7 @@ def infarct_dwi(
     affine: Affine,
     progress: Progress = silent,
     seed_score: Annotated[float, Interval(gt=0, le=20)] = 4.0,
-    growth: Annotated[float, Interval(gt=0, lt=1)] = 0.5,
+    growth: Annotated[float, Interval(gt=0, lt=1)] = 0.45,
     adc_weight: Annotated[float, Interval(ge=0, le=2)] = 0.5,
     smoothing: Annotated[float, Interval(ge=0, le=5), Unit("mm")] = 1.0,
     mirror_smoothing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,

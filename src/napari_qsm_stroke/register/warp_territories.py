@@ -94,7 +94,7 @@ def warp_territories(
     dwi_aligned : ndarray of float32, shape (X, Y, Z), optional
         What is bright on it is left out of the comparison.
     infarct : ndarray of uint8, shape (X, Y, Z), optional
-        The same, where it was given or drawn.
+        The same, where there is no DWI.
     atlas : Volume, optional
         Labels of ``core.quantities.LABELS`` in the space of the template (MNI, 2009); the built-in
         map where none is given.
@@ -139,9 +139,11 @@ def warp_territories(
             "Load the territories as a file, or correct the brain mask.",
         )
     template = coarse_template()
-    lesion = inside & (infarct != 0) if infarct is not None else np.zeros_like(inside)
-    if infarct is None and dwi_aligned is not None:
+    lesion = np.zeros_like(inside)
+    if dwi_aligned is not None:
         lesion = bright_on_diffusion(dwi_aligned, inside, voxel_size)
+    elif infarct is not None:
+        lesion = inside & (infarct != 0)
     early = early_echoes(magnitude)
     here = part(progress, 0, 0.5)
     start = _align(early, inside, lesion, affine, voxel_size, template, finest, margin, here)

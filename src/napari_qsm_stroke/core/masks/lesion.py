@@ -53,7 +53,7 @@ class LesionRules:
     """
 
     seed_score: float = 4.0
-    growth: float = 0.5
+    growth: float = 0.45
     adc_weight: float = 0.5
     smoothing: float = 1.0
     mirror_smoothing: float = 3.0
