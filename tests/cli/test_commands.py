@@ -19,6 +19,7 @@ from napari_qsm_stroke.case.provenance import INTENDED_USE
 from napari_qsm_stroke.cli import demo, run
 from napari_qsm_stroke.cli.main import VERBS, main
 from napari_qsm_stroke.cohort.participant import Outcome
+from napari_qsm_stroke.core.measured_bias import Bias
 from napari_qsm_stroke.errors import Cancelled
 from napari_qsm_stroke.io.nifti import read_volume
 from napari_qsm_stroke.pipeline.discovery import methods
@@ -75,7 +76,9 @@ def test_version(capsys):
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
 
 
-def test_methods_as_a_table_in_full_and_as_json(capsys):
+def test_methods_as_a_table_in_full_and_as_json(capsys, monkeypatch: pytest.MonkeyPatch):
+    off = {"tkd": Bias((4.0, 5.0))}
+    monkeypatch.setattr("napari_qsm_stroke.core.method.measured", lambda: off)
     assert main(["methods"]) == 0
     table = capsys.readouterr()
     assert all(name in table.out for name in methods())

@@ -70,6 +70,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_settings(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep napari's settings of the user out of the tests."""
     monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "napari.yaml"))
+    kept = tmp_path / "recent.json"
+    monkeypatch.setattr("napari_qsm_stroke.gui.recent.path", lambda: kept)
 
 
 @pytest.fixture

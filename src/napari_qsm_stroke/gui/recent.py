@@ -16,7 +16,7 @@ FILE = "napari-qsm-stroke-recent.json"
 def recent() -> list[tuple[Path, str]]:
     """Return data set and key of the last examinations that are still there, the newest first."""
     try:
-        content = json.loads(_path().read_text("utf-8"))
+        content = json.loads(path().read_text("utf-8"))
         found = [(Path(folder), str(key)) for folder, key in content]
     except (OSError, ValueError, TypeError):
         return []
@@ -28,10 +28,20 @@ def remember(folder: Path, key: str) -> None:
     entry = (folder.resolve(), key)
     entries = [entry, *(e for e in recent() if e != entry)][:MOST]
     try:
-        write_json(_path(), [[str(where), name] for where, name in entries])
+        write_json(path(), [[str(where), name] for where, name in entries])
     except OSError:
         return
 
 
-def _path() -> Path:
-    return Path(get_settings().config_path or Path.home() / FILE).parent / FILE
+def path() -> Path:
+    """Return where they are kept.
+
+    Raises
+    ------
+    FileNotFoundError
+        napari keeps no settings, so neither are these kept.
+    """
+    settings = get_settings().config_path
+    if settings is None:
+        raise FileNotFoundError("napari keeps no settings")
+    return Path(settings).parent / FILE
