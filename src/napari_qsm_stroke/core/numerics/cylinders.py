@@ -215,6 +215,6 @@ def fit_cylinders(
         known(contrast),
         known(contrast_sd),
         known(background),
-        known(np.sqrt(misfit[at] / np.maximum(n, 1))),
+        known(np.sqrt(np.maximum(misfit[at], 0) / np.maximum(n, 1))),
         n,
     )
