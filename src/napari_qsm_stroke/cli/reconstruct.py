@@ -69,6 +69,13 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--b0", metavar="FILE", type=Path, help="b0 image of the diffusion series")
     command.add_argument("--adc", metavar="FILE", type=Path, help="ADC map")
     command.add_argument("--brain-mask", metavar="FILE", type=Path, help="brain mask")
+    command.add_argument(
+        "--atlas",
+        metavar="FILE",
+        type=Path,
+        help="atlas of arterial territories in MNI space, with a table of its labels beside it "
+        "(default: the built-in map)",
+    )
     add_masks(command)
     add_side(command)
     add_recipe(command)
@@ -107,6 +114,7 @@ def execute(arguments: argparse.Namespace) -> int:
         veins=arguments.veins,
         infarct=arguments.infarct,
         territories=arguments.territories,
+        atlas=arguments.atlas,
         echo_times=tuple(arguments.echo_times) if arguments.echo_times else None,
         field_strength=arguments.field_strength,
         b0_direction=tuple(arguments.b0_direction) if arguments.b0_direction else None,

@@ -26,6 +26,7 @@ SINGLE_ROLES = (
     "veins",
     "infarct",
     "territories",
+    "atlas",
     "susceptibility",
     "flair",
     "t1w",
@@ -54,6 +55,7 @@ class CaseFiles:
     veins: Path | None = None
     infarct: Path | None = None
     territories: Path | None = None
+    atlas: Path | None = None
     susceptibility: Path | None = None
     flair: Path | None = None
     t1w: Path | None = None

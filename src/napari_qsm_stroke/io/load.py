@@ -13,6 +13,7 @@ from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.io.acquisition import acquisition_of
+from napari_qsm_stroke.io.atlas import read_atlas
 from napari_qsm_stroke.io.diffusion import read_diffusion, read_image
 from napari_qsm_stroke.io.faults import Faults, Note
 from napari_qsm_stroke.io.files import CaseFiles
@@ -55,6 +56,7 @@ def load(
     veins: PathLike | None = None,
     infarct: PathLike | None = None,
     territories: PathLike | None = None,
+    atlas: PathLike | None = None,
     susceptibility: PathLike | None = None,
     flair: PathLike | None = None,
     t1w: PathLike | None = None,
@@ -85,6 +87,9 @@ def load(
     brain_mask, veins, infarct, territories : path, optional
         What is given is never overwritten. What lies on another grid than the gradient echo is
         brought to it by scanner coordinates.
+    atlas : path, optional
+        Atlas of arterial territories in template space (MNI), to be brought to the brain instead
+        of the built-in map; see ``io.atlas.read_atlas`` for its labels.
     susceptibility : path, optional
         A finished map in ppm; then magnitude and phase may be left out.
     flair, t1w : path, optional
@@ -121,6 +126,7 @@ def load(
         veins=_path(veins),
         infarct=_path(infarct),
         territories=_path(territories),
+        atlas=_path(atlas),
         susceptibility=_path(susceptibility),
         flair=_path(flair),
         t1w=_path(t1w),
@@ -214,6 +220,10 @@ def _others(
             with faults:
                 maps[name], odd = read_image(path)
                 notes += odd
+    if files.atlas is not None:
+        with faults:
+            maps["atlas"], odd = read_atlas(files.atlas)
+            notes += odd
     for name in ("brain", "veins", "infarct", "territories"):
         path = getattr(files, ROLE_OF.get(name, name))
         if path is not None:
