@@ -58,7 +58,7 @@ def test_whole_mask_edits_are_one_step_of_undo(opened: Any, qtbot: Any) -> None:
     before = bench.scene.mask("infarct").data.copy()
     panel.distance.setValue(2.0)
     panel.transform("Grow", panel._grow())
-    qtbot.waitUntil(lambda: not panel.working)
+    qtbot.waitUntil(lambda: not panel.working, timeout=60_000)
     after = bench.scene.mask("infarct").data
     assert after.sum() > before.sum()
     assert (after >= before).all()
@@ -78,10 +78,10 @@ def test_a_click_takes_one_part_away(opened: Any, qtbot: Any) -> None:
     panel.use("remove_part")
     assert layer.mode == "pan_zoom"
     panel._part_clicked((39, 35, 11))
-    qtbot.waitUntil(lambda: not panel.working)
+    qtbot.waitUntil(lambda: not panel.working, timeout=60_000)
     assert layer.data.sum() == whole - 1
     panel._part_clicked((0, 0, 0))
-    qtbot.waitUntil(lambda: not panel.working)
+    qtbot.waitUntil(lambda: not panel.working, timeout=60_000)
     assert "not part of it" in panel.message.text()
     panel.use("paint")
     assert layer.mode == "paint"

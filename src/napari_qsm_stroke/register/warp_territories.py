@@ -160,7 +160,8 @@ def warp_territories(
         progress=part(progress, 0.5, 0.9),
     )
     grid = to_image(inside, affine)
-    quality = _judge(inside, grid, transform, likeness, template)
+    # bent, the template covers anything: whether this is a brain shows before
+    quality = _judge(inside, grid, start, likeness, template)
     labels = (
         to_image(load_template().territories, load_template().affine)
         if atlas is None
@@ -202,7 +203,7 @@ def _align(
 def _judge(
     inside: Bools, grid: Image, transform: Transform, likeness: float, template: HeadTemplate
 ) -> Quality:
-    """How well the two brains cover each other on the grid, and how alike they are."""
+    """How well the two brains cover each other before bending, and how alike they are after it."""
     there = resample(to_image(template.brain, template.affine), grid, transform) > 0.5
     overlap = 2 * int((there & inside).sum()) / max(int(there.sum()) + int(inside.sum()), 1)
     figures = {"template_overlap": round(overlap, 4), "template_likeness": round(likeness, 4)}
