@@ -1,1 +1,1 @@
-"""Raw echoes to a clean complex signal."""
+"""The phase offset of the raw echoes."""
