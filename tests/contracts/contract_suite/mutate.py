@@ -1,8 +1,8 @@
 """Faults put into a method on purpose: what the contracts must find.
 
-Faults of two kinds: those of its frame (a header ignored, the mask ignored, a result turned or
-scaled, an input written to), and those of its text (a sign, a product, a number, a comparison, a
-statement left out), made in the syntax tree of its module, so that any new method gets its own.
+Faults of two kinds: those of its frame (a header, a parameter or the mask ignored, a result turned
+or scaled, an input written to), and those of its text (see ``mutate_text``). Both are made in the
+syntax tree of its module, so that any new method gets its own.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ from functools import partial
 from pathlib import Path
 
 from contract_suite.calls import masked
+from contract_suite.equivalent import EQUIVALENT
+from contract_suite.mutate_text import places, with_change
 from napari_qsm_stroke.core.method import Method
 
 AT_START = {
     "voxel_size": {
         "voxel size ignored": "voxel_size = (1.0, 1.0, 1.0)",
         "voxel size in another order": "voxel_size = tuple(voxel_size)[::-1]",
+        "first two voxel sizes exchanged": (
+            "voxel_size = (voxel_size[1], voxel_size[0], voxel_size[2])"
+        ),
     },
     "b0_dir": {
         "B0 ignored": "b0_dir = (0.0, 0.0, 1.0)",
@@ -32,6 +37,7 @@ AT_START = {
         "first echo time left out": "echo_times = (0.0, *tuple(echo_times)[1:])",
         "echo times in another order": "echo_times = tuple(echo_times)[::-1]",
         "echo times in ms": "echo_times = tuple(1000 * t for t in echo_times)",
+        "echo times from zero": "echo_times = tuple(t - echo_times[0] for t in echo_times)",
     },
     "field_strength": {
         "another field strength": "field_strength = 1.5",
@@ -50,11 +56,15 @@ AT_END = {
     "a constant added": "{x} + np.float32(0.01) * np.float32(np.abs({x}).max())",
     "axes exchanged": "np.ascontiguousarray(np.swapaxes({x}, 0, 2).reshape({x}.shape))",
     "off by one voxel": "np.roll({x}, 1, 1)",
+    "off by one slice": "np.roll({x}, -1, 2)",
+    "last slice lost": "{x} * (np.arange({x}.shape[2]) < {x}.shape[2] // 2)"
+    ".reshape((1, 1, -1) + (1,) * ({x}.ndim - 3)).astype({x}.dtype)",
     "mirrored": "np.ascontiguousarray({x}[::-1])",
     "double precision": "{x}.astype({x}.dtype.char.upper() if {x}.dtype.kind == 'c' else 'f8')",
     "NaN let through": "{x} + 0 * {first}",
 }
 """Faults of a result."""
+OF_MASKS = ("off by one voxel", "off by one slice", "last slice lost", "mirrored", "wrong sign")
 
 
 @dataclass(frozen=True)
@@ -66,22 +76,47 @@ class Mutant:
 
 
 def mutants(entry: Method, count: int, seed: int = 2) -> list[Mutant]:
-    """Choose faults of a method, half of its frame and half of its text."""
+    """Choose faults of a method, half of its frame and half of its text.
+
+    A change that changes nothing (see ``equivalent``) is none: another one takes its place.
+    """
     source = Path(inspect.getfile(entry.function)).read_text("utf-8")
     rng = random.Random(f"{entry.name} {seed}")
-    framed, places = list(_of_frame(entry)), list(_of_text(source))
+    none = EQUIVALENT.get(entry.name, {})
+    framed = [fault for fault in _of_frame(entry) if fault[0] not in none]
     rng.shuffle(framed)
-    rng.shuffle(places)
-    inner = min(len(places), count // 2)
-    chosen = [(what, edit(source)) for what, edit in framed[: count - inner]]
-    chosen += [_with_change(source, *place) for place in places[:inner]]
-    return [Mutant(what, text) for what, text in chosen]
+    inner = (with_change(source, place) for place in places(source, rng))
+    texts = [Mutant(what, text) for what, text in inner if what.partition(": ")[2] not in none]
+    half = min(len(texts), max(count // 2, count - len(framed)))
+    chosen = [Mutant(what, edit(source)) for what, edit in framed[: count - half]]
+    return chosen + texts[:half]
 
 
-# --- of the frame
+def offered(entry: Method) -> set[str]:
+    """What all faults of a method are called, also those that change nothing."""
+    source = Path(inspect.getfile(entry.function)).read_text("utf-8")
+    inner = {with_change(source, p)[0].partition(": ")[2] for p in places(source, random.Random(0))}
+    return inner | {what for what, _ in _of_frame(entry)}
 
 
 def _of_frame(entry: Method) -> Iterator[tuple[str, Callable[[str], str]]]:
+    for what, statement in _starts(entry).items():
+        yield what, partial(_with_start, entry, statement)
+    first = entry.inputs[0]
+    for number, quantity in enumerate(entry.outputs):
+        for what, expression in AT_END.items():
+            if quantity.kind in ("mask", "labels") and what not in OF_MASKS:
+                continue
+            same = not first.whole and first.source.kind == quantity.kind
+            if what == "NaN let through" and not (same and masked(entry)):
+                continue
+            words = f"{quantity.name}: {what}"
+            broken = expression.replace("{first}", first.name)
+            yield words, partial(_with_end, entry, number, broken)
+
+
+def _starts(entry: Method) -> dict[str, str]:
+    """Statements that break a method where they come first in it."""
     names = {a.source.name: a.name for a in (*entry.inputs, *entry.headers)}
     starts: dict[str, str] = {}
     for header, faults in AT_START.items():
@@ -89,6 +124,11 @@ def _of_frame(entry: Method) -> Iterator[tuple[str, Callable[[str], str]]]:
             starts |= faults
     if not {"ppm", "1/s"} & {q.unit for q in entry.outputs}:
         starts.pop("echo times in ms", None)  # only their ratio counts
+    for parameter in entry.parameters:
+        starts[f"{parameter.name} ignored"] = f"{parameter.name} = {parameter.default!r}"
+        if parameter.name == "max_iter":
+            starts["half of the steps"] = "max_iter = max(1, max_iter // 2)"
+            starts["one step more"] = "max_iter = max_iter + 1"
     for argument in entry.inputs:
         if argument.optional:
             starts[f"{argument.name} ignored"] = f"{argument.name} = None"
@@ -100,17 +140,7 @@ def _of_frame(entry: Method) -> Iterator[tuple[str, Callable[[str], str]]]:
         starts["mask moved by one voxel"] = f"{mask} = np.roll(np.asarray({mask}), 1, 0)"
     if entry.progress:
         starts["progress not told"] = f"{entry.progress} = lambda *_: None"
-    for what, statement in starts.items():
-        yield what, partial(_with_start, entry, statement)
-    first, kind = entry.inputs[0], entry.outputs[0].kind
-    for what, expression in AT_END.items():
-        discrete = kind in ("mask", "labels")
-        if discrete and what not in ("off by one voxel", "mirrored", "wrong sign"):
-            continue
-        same = not first.whole and first.source.kind == kind
-        if what == "NaN let through" and not (same and masked(entry)):
-            continue
-        yield what, partial(_with_end, entry, expression.replace("{first}", first.name))
+    return starts
 
 
 def _with_start(entry: Method, statement: str, source: str) -> str:
@@ -121,8 +151,8 @@ def _with_start(entry: Method, statement: str, source: str) -> str:
     return ast.unparse(tree)
 
 
-def _with_end(entry: Method, expression: str, source: str) -> str:
-    """The first result of every return statement goes through an expression."""
+def _with_end(entry: Method, number: int, expression: str, source: str) -> str:
+    """One result of every return statement goes through an expression."""
     tree = ast.parse(source)
     function = _function(tree, entry.name)
     inner = {
@@ -132,7 +162,8 @@ def _with_end(entry: Method, expression: str, source: str) -> str:
         for n in ast.walk(f)
     }
     broken = (
-        f"(lambda r, f: (f(r[0]), *r[1:]) if isinstance(r, tuple) else f(r))"
+        f"(lambda r, f: (*r[:{number}], f(r[{number}]), *r[{number + 1}:]) "
+        "if isinstance(r, tuple) else f(r))"
         f"(0, lambda x: {expression.replace('{x}', 'x')})"
     )
     for node in ast.walk(function):
@@ -147,89 +178,3 @@ def _with_end(entry: Method, expression: str, source: str) -> str:
 
 def _function(tree: ast.Module, name: str) -> ast.FunctionDef:
     return next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
-
-
-# --- of the text
-
-SWAPPED: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-}
-TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Gt: ast.Lt,
-    ast.Lt: ast.Gt,
-    ast.GtE: ast.Lt,
-    ast.LtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-}
-
-
-def _of_text(source: str) -> Iterator[tuple[int, int]]:
-    """Yield each node in the functions of a module, and each change of it that makes a fault."""
-    for index, node in enumerate(_nodes(ast.parse(source))):
-        for number, _ in enumerate(_changes(node)):
-            yield index, number
-
-
-def _with_change(source: str, index: int, number: int) -> tuple[str, str]:
-    """What is changed, and the text with it."""
-    tree = ast.parse(source)
-    node = _nodes(tree)[index]
-    what, change = list(_changes(node))[number]
-    words = f"line {getattr(node, 'lineno', 0)}: {what}: {ast.unparse(node).splitlines()[0][:60]}"
-    change(node)
-    return words, ast.unparse(ast.fix_missing_locations(tree))
-
-
-def _nodes(tree: ast.Module) -> list[ast.AST]:
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    return list(dict.fromkeys(n for f in functions for s in _statements(f) for n in ast.walk(s)))
-
-
-def _statements(function: ast.FunctionDef) -> list[ast.stmt]:
-    """Body without the docstring and without errors that are raised for bad input."""
-    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-    return [s for s in body if not _refuses(s)]
-
-
-def _refuses(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.If) and any(isinstance(s, ast.Raise) for s in statement.body)
-
-
-def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
-    if isinstance(node, (ast.BinOp, ast.AugAssign)) and type(node.op) in SWAPPED:
-        yield "another operation", _exchange("op", SWAPPED)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield "sign left out", _plus
-    if isinstance(node, ast.Compare) and type(node.ops[0]) in TURNED:
-        yield "comparison turned round", _turn
-    if isinstance(node, ast.AugAssign):
-        yield "statement left out", _leave_out
-
-
-def _exchange(name: str, table: dict[type, type]) -> Callable[[ast.AST], None]:
-    def change(node: ast.AST) -> None:
-        setattr(node, name, table[type(getattr(node, name))]())
-
-    return change
-
-
-def _plus(node: ast.AST) -> None:
-    assert isinstance(node, ast.UnaryOp)
-    node.op = ast.UAdd()
-
-
-def _turn(node: ast.AST) -> None:
-    assert isinstance(node, ast.Compare)
-    node.ops[0] = TURNED[type(node.ops[0])]()
-
-
-def _leave_out(node: ast.AST) -> None:
-    """``x += y`` becomes ``x += 0`` or ``x *= 1``."""
-    assert isinstance(node, ast.AugAssign)
-    node.value = ast.Constant(1 if isinstance(node.op, (ast.Mult, ast.Div, ast.Pow)) else 0)

@@ -165,13 +165,18 @@ def dipole_field(chi: np.ndarray, size: Size, b0: Size) -> np.ndarray:
     return field[tuple(slice(n) for n in chi.shape)]
 
 
-def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0) -> Scene:
-    """Brain with a ball, tubes and texture, scalp around it, sources outside and a shim."""
+def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0, *, hole: bool = False) -> Scene:
+    """Brain with a ball, tubes and texture, scalp around it, sources outside and a shim.
+
+    The masks may have a hole, as where a bleeding leaves no signal.
+    """
     x, y, z = (
         (i - (n - 1) / 2) / (zoom * n / 2) for i, n in zip(np.indices(shape), shape, strict=True)
     )
     radius = np.sqrt(x**2 + y**2 + 1.1 * z**2)
     brain, head = radius < 0.72, (radius < 0.95) & (radius > 0.83)
+    if hole:
+        brain &= (x - 0.1) ** 2 + (y + 0.25) ** 2 + (z + 0.25) ** 2 > 0.13**2
     texture = ndimage.gaussian_filter(noise(shape, 90), 2)
     chi = 0.02 * texture / texture.std()
     chi += 0.2 * ((x + 0.1) ** 2 + (y - 0.15) ** 2 + z**2 < 0.2**2)
@@ -225,7 +230,7 @@ def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0) -> Scene:
 GRIDS: dict[str, tuple[Shape, Size, Size]] = {
     "odd": ((39, 43, 29), (1.5, 1.5, 2.2), (0.1, 0.35, 0.93)),
     "even": ((40, 44, 36), (1.6, 1.6, 1.6), (0.3, -0.2, 0.93)),
-    "fine": ((40, 43, 29), (0.7, 0.7, 0.9), (0.1, 0.35, 0.93)),
+    "fine": ((40, 43, 29), (0.7, 0.75, 0.9), (0.1, 0.35, 0.93)),
 }
 USUAL_VOXELS = ("odd", "even")
 """On fine voxels the head is that of a mouse: it is for what works on coarser voxels first."""
@@ -233,5 +238,8 @@ USUAL_VOXELS = ("odd", "even")
 
 @lru_cache
 def head(grid: str = "odd") -> Scene:
-    """Return the head on one of the grids, oblique to B0: odd and anisotropic, even, or fine."""
-    return build(*GRIDS[grid])
+    """Return the head on one of the grids, oblique to B0: odd and anisotropic, even, or fine.
+
+    The fine one has a hole in its brain.
+    """
+    return build(*GRIDS[grid], hole=grid == "fine")
