@@ -21,7 +21,7 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 
-@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=3, memory=14)
+@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=4, memory=14)
 def tv(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -29,7 +29,7 @@ def tv(
     *,
     voxel_size: VoxelSize = (1.0, 1.0, 1.0),
     b0_dir: FieldDirection = (0.0, 0.0, 1.0),
-    regularisation: Annotated[float, Interval(gt=0, le=1)] = 1e-4,
+    regularisation: Annotated[float, Interval(gt=0, le=1)] = 4e-5,
     choose: Choose = "fixed",
     max_iter: Annotated[int, Interval(ge=1, le=10000)] = 100,
     tol: Annotated[float, Interval(gt=0, lt=1)] = 1e-2,
@@ -55,7 +55,8 @@ def tv(
     b0_dir : tuple of float
         Direction of the main field in voxel axes.
     regularisation : float
-        Weight of the total variation, in ppm mm; larger is smoother and takes contrast from veins.
+        Weight of the total variation, in ppm mm. Larger is smoother and takes as much contrast
+        from a weak vein as from a strong one: they then differ more than they do.
     choose : {"fixed", "noise", "l_curve"}
         Take the regularisation as given, or look for another one around it: the one that fits
         the data to their noise, or the corner of the L-curve.
