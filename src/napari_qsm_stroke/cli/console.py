@@ -14,6 +14,7 @@ from napari_qsm_stroke.case.acquisition import acquisition_lines
 from napari_qsm_stroke.case.case import notes_of_loading
 from napari_qsm_stroke.core.measure.regions import REGIONS
 from napari_qsm_stroke.core.method import get_method
+from napari_qsm_stroke.pipeline.apply import ITERATIONS, SETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,16 @@ def show_left_out(case: Case) -> None:
     for record in case.history:
         if record.action == "skip":
             print(f"left out: {record.what}: {record.note}", file=sys.stderr)
+
+
+def show_iterations(case: Case) -> None:
+    """Print how many iterations each step took, and where its tolerance did not end them."""
+    for record in case.history:
+        if record.action == "run" and ITERATIONS in record.figures:
+            end = "" if record.figures[SETTLED] else " (its tolerance was not reached)"
+            print(
+                f"iterations: {record.what}: {record.figures[ITERATIONS]:.0f}{end}", file=sys.stderr
+            )
 
 
 def show_measurements(measurements: Measurements) -> None:

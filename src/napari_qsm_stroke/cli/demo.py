@@ -41,7 +41,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Simulate, write raw data, run on what was written, write results, open napari."""
-    from napari_qsm_stroke.cli.console import show_left_out, show_measurements, shown
+    from napari_qsm_stroke.cli.console import (
+        show_iterations,
+        show_left_out,
+        show_measurements,
+        shown,
+    )
     from napari_qsm_stroke.cohort.export import export
     from napari_qsm_stroke.cohort.participant import Plan, describe, reconstruct
     from napari_qsm_stroke.core.progress import part
@@ -64,6 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
         job = describe(source, Plan()).timed(time.monotonic() - started)
         files = export(case, measurements, results, job)
     show_left_out(case)
+    show_iterations(case)
     show_measurements(measurements)
     inside, shared = _core_change(truth.intravascular_ppm), _core_change(truth.map_ppm)
     print(

@@ -89,6 +89,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from napari_qsm_stroke.cli.console import (
         show_acquisition,
         show_cautions,
+        show_iterations,
         show_left_out,
         show_measurements,
         shown,
@@ -133,6 +134,7 @@ def execute(arguments: argparse.Namespace) -> int:
         progress(0.95, "writing files")
         written = export(case, measurements, arguments.out, job.timed(time.monotonic() - started))
     show_left_out(case)
+    show_iterations(case)
     show_measurements(measurements)
     print(f"{len(written)} files in {arguments.out}")
     return 0

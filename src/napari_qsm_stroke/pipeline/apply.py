@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_qsm_stroke.case.provenance import Record, software
+from napari_qsm_stroke.case.quality import Quality
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.method import Argument, Method, get_method
-from napari_qsm_stroke.core.progress import Progress, silent
+from napari_qsm_stroke.core.progress import Loop, Progress, loops_noted, silent
 from napari_qsm_stroke.core.quantities import Header
 from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.pipeline.discovery import methods
 from napari_qsm_stroke.pipeline.memory import check_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from napari_qsm_stroke.case.case import Case
+
+ITERATIONS, SETTLED = "iterations", "tolerance_reached"
+"""Figures of what iterations made: their number, and 1 where the tolerance ended them, else 0."""
 
 
 class Store(Protocol):
@@ -102,6 +106,8 @@ def apply(
         kept = _call(case, method, full, inputs, headers, progress)
         if store:
             store.put(key, kept)
+    figures = {k: f for v in kept.values() for k, f in v.quality.figures.items()}
+    notes = [v.quality.doubt for v in kept.values()] + [_iterations_note(figures)]
     record = Record(
         "run",
         name,
@@ -110,8 +116,8 @@ def apply(
         outputs={k: v.digest for k, v in kept.items()},
         revision=method.revision,
         seconds=round(time.monotonic() - started, 3),
-        note=" ".join(dict.fromkeys(v.quality.doubt for v in kept.values() if v.quality.doubt)),
-        figures={k: f for v in kept.values() for k, f in v.quality.figures.items()},
+        note=" ".join(dict.fromkeys(note for note in notes if note)),
+        figures=figures,
     )
     progress(1.0, name)
     return case.with_maps(record, {k: v for k, v in kept.items() if k not in case.given})
@@ -182,16 +188,36 @@ def _call(
         arguments[argument.name] = volume if argument.whole or volume is None else volume.data
     if method.progress:
         arguments[method.progress] = progress
-    result = method.function(**arguments, **headers, **parameters)
+    with loops_noted() as loops:
+        result = method.function(**arguments, **headers, **parameters)
+    quality = _convergence(parameters.get("max_iter"), loops)
     values = result if isinstance(result, tuple) else (result,)
     grid = next((v.grid for a in method.inputs if not a.whole and (v := inputs[a.name])), case.grid)
     return {
         quantity.name: value
         if isinstance(value, Volume)
-        else Volume(np.asarray(value), grid, quantity.unit, f"{case.key} {quantity.name}")
+        else Volume(np.asarray(value), grid, quantity.unit, f"{case.key} {quantity.name}", quality)
         for quantity, value in zip(method.outputs, values, strict=True)
         if value is not None
     }
+
+
+def _convergence(most: int | None, loops: Sequence[Loop]) -> Quality:
+    """How many iterations a method took, and whether its tolerance ended them.
+
+    Of its loops those count that its ``max_iter`` ends; the last one makes the result.
+    """
+    counted = [loop for loop in loops if loop.most == most]
+    if not counted:
+        return Quality()
+    return Quality({ITERATIONS: counted[-1].taken, SETTLED: int(counted[-1].settled)})
+
+
+def _iterations_note(figures: Mapping[str, float]) -> str:
+    if figures.get(SETTLED, 1):
+        return ""
+    count = figures[ITERATIONS]
+    return f"stopped after {count:.0f} iterations, before its tolerance was reached"
 
 
 def _key(
