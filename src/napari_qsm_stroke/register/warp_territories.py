@@ -13,6 +13,7 @@ from napari_qsm_stroke.case.quality import Quality
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.masks.bright import bright_on_diffusion
 from napari_qsm_stroke.core.masks.morphology import dilate
+from napari_qsm_stroke.core.masks.smoothing import smooth_inside
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.progress import Progress, part, silent
 from napari_qsm_stroke.core.quantities import (
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 SMALLEST_BRAIN_ML = 100.0
 POSITION_MM = 4.0
+SURROUNDINGS_MM = 20.0
 LEAST_OVERLAP = 0.9
 LEAST_LIKENESS = 0.3
 
@@ -63,7 +65,7 @@ LEAST_LIKENESS = 0.3
         "10.1016/j.neuroimage.2008.10.040",
         "10.1006/nimg.2001.0845",
     ),
-    revision=2,
+    revision=3,
 )
 def warp_territories(
     magnitude: Magnitude,
@@ -144,7 +146,7 @@ def warp_territories(
         lesion = bright_on_diffusion(dwi_aligned, inside, voxel_size)
     elif infarct is not None:
         lesion = inside & (infarct != 0)
-    early = early_echoes(magnitude)
+    early = _without(lesion, early_echoes(magnitude), inside, voxel_size)
     here = part(progress, 0, 0.5)
     start = _align(early, inside, lesion, affine, voxel_size, template, finest, margin, here)
     transform, likeness = bend(
@@ -168,10 +170,22 @@ def warp_territories(
         else to_image(atlas.data, atlas.grid.affine)
     )
     carried = resample(labels, grid, transform, "nearest")
-    sided = _sides(carried, resample(_across(template), grid, transform))
-    filled = _fill(sided, inside, voxel_size)
+    filled = _fill(carried, inside, voxel_size)
+    filled = _sides(filled, resample(_across(template), grid, transform))
     territories = Volume(filled, Grid(inside.shape, affine), "", "territories", quality)
     return territories, _position(transform, grid)
+
+
+def _without(lesion: Bools, early: FloatArray, inside: Bools, voxel_size: Size) -> FloatArray:
+    """Image with the brightness of its surroundings in the lesion.
+
+    A mask alone does not leave it out: images are smoothed before they are compared, and the
+    lesion would reach beyond its mask.
+    """
+    if not lesion.any():
+        return early
+    around = smooth_inside(early, inside & ~lesion, SURROUNDINGS_MM, voxel_size)
+    return np.where(lesion, around, early).astype(np.float32)
 
 
 def _align(
@@ -223,10 +237,13 @@ def _across(template: HeadTemplate) -> Image:
     return to_image(wide, template.affine)
 
 
-def _sides(carried: FloatArray, across: FloatArray) -> FloatArray:
-    """Labels whose side is that of the mid-plane: atlases are a few mm off it here and there."""
-    artery = (np.round(carried) + 1) // 2
-    return np.where(artery > 0, 2 * artery - (across <= 0), 0).astype(np.float32)
+def _sides(labels: ByteArray, across: FloatArray) -> ByteArray:
+    """Labels whose side is that of the mid-plane, also where they come from a neighbour.
+
+    Atlases are a few mm off it here and there. Beyond the template's grid ``across`` is 0.
+    """
+    left = np.where(across == 0, labels % 2 == 1, across < 0)
+    return np.where(labels > 0, (labels + 1) // 2 * 2 - left, 0).astype(np.uint8)
 
 
 def _position(transform: Transform, grid: Image) -> Volume:
