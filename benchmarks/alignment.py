@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks import metrics
-from benchmarks.fingerprint import digest, of_method, of_module
+from benchmarks.fingerprint import SOURCES, digest, of_method, of_module, plain_code
+from napari_qsm_stroke.case.acquisition import Acquisition
+from napari_qsm_stroke.case.case import Case
 from napari_qsm_stroke.case.grid import Grid
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.masks.magnitude_brain import magnitude_brain
 from napari_qsm_stroke.core.measure.side import find_side
 from napari_qsm_stroke.core.method import get_method
-from napari_qsm_stroke.core.physics.deformation import apply_affine
+from napari_qsm_stroke.core.physics.deformation import Deformation, apply_affine
 from napari_qsm_stroke.core.physics.diffusion import scan_diffusion
 from napari_qsm_stroke.core.physics.lesion import labels_on
 from napari_qsm_stroke.core.physics.phantom import draw_patient
@@ -35,15 +37,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.cache import Cache
-    from napari_qsm_stroke.case.case import Case
-    from napari_qsm_stroke.core.physics.deformation import Deformation
     from napari_qsm_stroke.core.quantities import ByteArray
 
 Row = dict[str, Any]
 VOXEL_MM = 2.0
 ECHO_TIMES = (0.004, 0.016, 0.028)
 TURN_DEGREES, SHIFT_MM = 15.0, 20.0
-STEPS = ("magnitude_brain", "align_diffusion", "warp_territories", "infarct_dwi")
+ALIGNED = ("magnitude_brain", "align_diffusion")
+MASKED = (*ALIGNED, "warp_territories", "infarct_dwi")
+RAW = ("magnitude", "dwi", "b0", "adc", "brain")
+TRUE = ("brain", "infarct", "territories")
 REAL_DATA = "QSM_STROKE_TEST_DATA"
 """Folder with the atlas and the real scan; both are left out where there is none."""
 
@@ -67,60 +70,117 @@ class Known:
         return apply_affine(self.case.grid.affine, index.astype(np.float64))
 
 
-def known(seed: int, voxel_mm: float = VOXEL_MM) -> Known:
-    """Simulate the examination of a seed; every third one bleeds, every second one is oblique."""
+@dataclass(frozen=True)
+class Examination:
+    """What is done with a head; its rows are kept by themselves, so that a run may be continued."""
+
+    name: str
+    steps: tuple[str, ...]
+    work: Callable[[Known], list[Row]]
+    facts: tuple[Any, ...] = ()
+    """What else its rows depend on."""
+
+
+def known(seed: int, cache: Cache) -> Known:
+    """Simulate the examination of a seed, or read it where it was simulated before.
+
+    Every third one bleeds, every second one is oblique.
+    """
+    key = digest("known", seed, VOXEL_MM, ECHO_TIMES, _code(ALIGNED[:1]))
+    facts = cache.numbers(key, partial(_simulated, seed, key, cache))
+    kept = cache.heads.get(key)
+    if kept is None:  # removed, or damaged
+        facts = _simulated(seed, key, cache)
+        kept = cache.heads.get(key)
+    assert kept is not None
+    return Known(
+        Case(f"sub-{seed}", Acquisition(ECHO_TIMES, 3.0), {name: kept[name] for name in RAW}),
+        {name: kept[f"true_{name}"].data for name in TRUE},
+        facts["side"],
+        facts["infarct_ml"],
+        np.array(facts["motion"]),
+        Deformation(
+            np.array(facts["to_template"]),
+            kept["displacement"].data,
+            kept["displacement"].grid.affine,
+        ),
+    )
+
+
+def _simulated(seed: int, key: str, cache: Cache) -> Row:
     bled = seed % 3 == 0
     case, truth = simulate(
         seed=seed,
-        voxel_size=(voxel_mm,) * 3,
+        voxel_size=(VOXEL_MM,) * 3,
         echo_times=ECHO_TIMES,
         haemorrhage=bled,
         oblique_degrees=8.0 * (seed % 2),
     )
+    case = apply(case, "magnitude_brain")
     patient, (rng, _) = draw_patient(load_template(), seed, None, 0.62, bled)
-    motion = scan_diffusion(rng, patient.anatomy, patient.brain).motion
-    maps = truth.maps
-    return Known(
-        apply(case, "magnitude_brain"),
-        maps,
-        truth.side,
-        truth.infarct_volume_ml,
-        motion,
-        patient.deformation,
+    bent = patient.deformation
+    kept = {name: case.maps[name] for name in RAW}
+    kept |= {f"true_{name}": Volume(truth.maps[name], case.grid) for name in TRUE}
+    kept["displacement"] = Volume(
+        bent.displacement, Grid(bent.displacement.shape[:3], bent.lattice)
     )
+    cache.heads.put(key, kept)
+    return {
+        "side": truth.side,
+        "infarct_ml": truth.infarct_volume_ml,
+        "motion": scan_diffusion(rng, patient.anatomy, patient.brain).motion.tolist(),
+        "to_template": bent.affine.tolist(),
+    }
 
 
 def rows(
     seeds: Iterable[int], displacements: int, cache: Cache, say: Callable[[Row], None]
 ) -> list[Row]:
-    """Measure every seed, then the real scan."""
+    """Measure every seed, then the real scan. What was measured before is not measured again."""
     methods()
-    code = [of_method(get_method(name)) for name in STEPS], of_module("benchmarks.alignment")
-    found = []
-    data = os.environ.get(REAL_DATA, "")
+    heads = lru_cache(maxsize=2)(partial(known, cache=cache))
+    own = plain_code(SOURCES[__name__])
+    found: list[Row] = []
+    data = Path(os.environ[REAL_DATA]) if os.environ.get(REAL_DATA) else None
     seeds = tuple(seeds)
     for seed, other in zip(seeds, (*seeds[1:], seeds[0] + 1), strict=True):
-        key = digest("alignment", seed, other, displacements, bool(data), code)
-        work = partial(_examine, seed, other, displacements, data)
-        for row in cache.numbers(key, work)["rows"]:
-            say(row)
-            found.append(row)
-    if data:
-        found.append(real_brain(Path(data)))
+        for one in _examinations(seed, displacements, other, heads, data):
+            key = digest("alignment", seed, one.name, one.facts, _code(one.steps), own)
+            for row in cache.numbers(key, partial(_rows_of, one, heads, seed))["rows"]:
+                say(row)
+                found.append(row)
+    if data is not None:
+        found.append(real_brain(data))
         say(found[-1])
     return found
 
 
-def _examine(seed: int, other: int, displacements: int, data: str) -> Row:
-    head = known(seed)
-    rng = np.random.default_rng(seed)
-    found = [displaced(head, rng) for _ in range(displacements)]
-    found += failures(head, known(other), rng)
-    found += masks(head, Path(data) if data else None)
-    return {"rows": [{"seed": seed, **row} for row in found]}
+def _code(steps: Iterable[str]) -> str:
+    """Fingerprint of the simulation and of methods."""
+    simulation = of_module("napari_qsm_stroke.pipeline.simulate")
+    return digest(simulation, [of_method(get_method(name)) for name in steps])
 
 
-def displaced(head: Known, rng: np.random.Generator) -> Row:
+def _rows_of(one: Examination, heads: Callable[[int], Known], seed: int) -> Row:
+    return {"rows": [{"seed": seed, **row} for row in one.work(heads(seed))]}
+
+
+def _examinations(
+    seed: int, displacements: int, other: int, heads: Callable[[int], Known], data: Path | None
+) -> list[Examination]:
+    found = []
+    for number in range(displacements):
+        move = partial(displaced, rng=np.random.default_rng((seed, number)))
+        found.append(Examination(f"displaced {number}", ALIGNED, move))
+    wrong = dict(WRONG)
+    wrong["another patient"] = partial(_of_another, other=partial(heads, other))
+    for what, spoil in wrong.items():
+        work = partial(failure, what=what, spoil=spoil, rng=np.random.default_rng(seed))
+        found.append(Examination(what, ALIGNED, work, (other,)))
+    return [*found, Examination("masks", MASKED, partial(masks, data=data), (data is not None,))]
+
+
+def displaced(head: Known, rng: np.random.Generator) -> list[Row]:
     """Move the diffusion scan by 15 degrees and 20 mm; how far off is its alignment then?"""
     move = _random_move(rng, head.points.mean(axis=0))
     placed = apply(_moved(head.case, move), "align_diffusion").maps["dwi_placed"]
@@ -128,43 +188,58 @@ def displaced(head: Known, rng: np.random.Generator) -> Row:
     start = apply_affine(move @ np.linalg.inv(head.motion), head.points)
     error = np.linalg.norm(apply_affine(there, start) - head.points, axis=1)
     flagged = bool(placed.quality.doubt)
-    return {"kind": "displaced", "error_mm": float(error.mean()), "flagged": flagged}
+    return [{"kind": "displaced", "error_mm": float(error.mean()), "flagged": flagged}]
 
 
-def failures(head: Known, other: Known, rng: np.random.Generator) -> list[Row]:
-    """Diffusion scans that cannot be aligned; each should be flagged."""
-    shape = head.case.maps["dwi"].data.shape
-    half = tuple(n // 2 for n in shape)
+def failure(
+    head: Known,
+    what: str,
+    spoil: Callable[[Known, np.random.Generator], Case],
+    rng: np.random.Generator,
+) -> list[Row]:
+    """Give a diffusion scan that cannot be aligned; it should be flagged."""
+    quality = apply(spoil(head, rng), "align_diffusion").maps["dwi_aligned"].quality
+    return [{"kind": "failure", "what": what, "flagged": bool(quality.doubt)}]
 
-    def without(*box: slice) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        def cut(data: NDArray[Any]) -> NDArray[Any]:
-            cleared = data.copy()
-            cleared[box] = 0
-            return cleared
 
-        return cut
+def _spoilt(change: Callable[[NDArray[Any]], NDArray[Any]]) -> Callable[..., Case]:
+    def spoil(head: Known, _: np.random.Generator) -> Case:
+        return _changed(head.case, change)
 
-    noise = np.abs(rng.normal(0, 100, shape)).astype(np.float32)
-    blob = ndimage.gaussian_filter(rng.normal(0, 1, shape), 3).astype(np.float32)
-    wrong: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-        "mirrored": lambda data: data[::-1],
-        "back to front": lambda data: data[:, ::-1],
-        "upside down": lambda data: data[:, :, ::-1],
-        "right half missing": without(slice(half[0], None)),
-        "upper half missing": without(slice(None), slice(None), slice(half[2], None)),
-        "noise": lambda _: noise,
-        "smooth noise": lambda _: blob - blob.min(),
-    }
-    cases = {name: _changed(head.case, change) for name, change in wrong.items()}
-    diffusion = {name: other.case.maps[name] for name in ("dwi", "b0", "adc")}
-    cases["another patient"] = _with(head.case, diffusion)
-    centre = head.points.mean(axis=0)
-    cases["turned by 90 degrees"] = _moved(head.case, _random_move(rng, centre, 90, 60))
-    found = []
-    for name, case in cases.items():
-        quality = apply(case, "align_diffusion").maps["dwi_aligned"].quality
-        found.append({"kind": "failure", "what": name, "flagged": bool(quality.doubt)})
-    return found
+    return spoil
+
+
+def _first_half(data: NDArray[Any], axis: int) -> NDArray[Any]:
+    kept = data.copy()
+    along = np.moveaxis(kept, axis, 0)
+    along[len(along) // 2 :] = 0
+    return kept
+
+
+def _noise(head: Known, rng: np.random.Generator, width: float) -> Case:
+    noise = ndimage.gaussian_filter(rng.normal(0, 1, head.case.maps["dwi"].data.shape), width)
+    image = np.abs(100 * noise / noise.std()).astype(np.float32)
+    return _changed(head.case, lambda _: image)
+
+
+def _turned_over(head: Known, rng: np.random.Generator) -> Case:
+    return _moved(head.case, _random_move(rng, head.points.mean(axis=0), 90, 60))
+
+
+WRONG: dict[str, Callable[[Known, np.random.Generator], Case]] = {
+    "mirrored": _spoilt(lambda data: data[::-1]),
+    "back to front": _spoilt(lambda data: data[:, ::-1]),
+    "upside down": _spoilt(lambda data: data[:, :, ::-1]),
+    "right half missing": _spoilt(partial(_first_half, axis=0)),
+    "upper half missing": _spoilt(partial(_first_half, axis=2)),
+    "noise": partial(_noise, width=0.0),
+    "smooth noise": partial(_noise, width=3.0),
+    "turned by 90 degrees": _turned_over,
+}
+
+
+def _of_another(head: Known, _: np.random.Generator, other: Callable[[], Known]) -> Case:
+    return _with(head.case, {name: other().case.maps[name] for name in ("dwi", "b0", "adc")})
 
 
 def masks(head: Known, data: Path | None) -> list[Row]:
