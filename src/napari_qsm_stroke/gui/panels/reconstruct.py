@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
@@ -21,10 +22,13 @@ from napari_qsm_stroke.core.method import get_method
 from napari_qsm_stroke.errors import ParameterError, QsmStrokeError
 from napari_qsm_stroke.gui.forms import Form, cautions
 from napari_qsm_stroke.gui.panels.panel import Panel, note
+from napari_qsm_stroke.gui.panels.preview_bar import PreviewBar
 from napari_qsm_stroke.pipeline.recipe import Recipe, Step, recipe_names
 from napari_qsm_stroke.session import alternatives
 
 if TYPE_CHECKING:
+    from qtpy.QtGui import QHideEvent
+
     from napari_qsm_stroke.case.case import Case
 
 
@@ -167,6 +171,8 @@ class ReconstructPanel(Panel):
         row.addWidget(self.run_button, 2)
         row.addWidget(self.undo_button)
         row.addWidget(self.redo_button)
+        self.previews = PreviewBar(self.bench, self.ears)
+        self.actions.addWidget(self.previews)
         self.actions.addLayout(row)
         self._recipe = Recipe("none", ())
         if "multi-echo" in recipe_names():
@@ -194,6 +200,7 @@ class ReconstructPanel(Panel):
 
     def run(self) -> None:
         """Run the recipe on the open case."""
+        self.previews.stop()
         try:
             recipe = self.recipe
             job = self.bench.reconstruct(recipe)
@@ -242,6 +249,7 @@ class ReconstructPanel(Panel):
         self.refresh(frozenset({"recipe"}))
 
     def _show_steps(self) -> None:
+        self.previews.stop()
         self.description.setText(self._recipe.description)
         while self._list.count():
             old = self._list.takeAt(0).widget()
@@ -250,9 +258,35 @@ class ReconstructPanel(Panel):
         self.boxes = [StepBox(self._recipe, i) for i in range(len(self._recipe.steps))]
         for box in self.boxes:
             box.chosen.connect(self.choose_method)
-            box.changed.connect(lambda: self.refresh(frozenset({"recipe"})))
+            box.changed.connect(partial(self._typed, box))
             box.tell(self.session.case)
             self._list.addWidget(box)
+
+    def _typed(self, box: StepBox) -> None:
+        """Take a changed parameter: the button, and the preview of a mask."""
+        self.refresh(frozenset({"recipe"}))
+        try:
+            step = box.current()
+        except ParameterError:
+            self.previews.stop()
+        else:
+            if not self.working:
+                self.previews.ask(step)
+
+    def _changed(self, names: frozenset[str]) -> None:
+        if names - {"side", "settings", "measurements"}:
+            self.previews.stop()  # it was made from maps that are no longer those of the case
+        super()._changed(names)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Take the preview away with the parameters that it shows."""
+        self.previews.stop()
+        super().hideEvent(event)
+
+    def close_down(self) -> None:
+        """End the preview as well."""
+        self.previews.preview.close()
+        super().close_down()
 
     def _undo(self) -> None:
         self.bench.scene.collect()
