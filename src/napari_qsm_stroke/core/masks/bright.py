@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_qsm_stroke.core.masks.morphology import Bools, Size, dilate, without_small_parts
+from napari_qsm_stroke.core.masks.morphology import (
+    Bools,
+    Size,
+    dilate,
+    fill_holes,
+    without_small_parts,
+)
 from napari_qsm_stroke.core.masks.smoothing import smooth_inside
 
 if TYPE_CHECKING:
@@ -21,7 +27,8 @@ RIM_MM = 4.0
 def bright_on_diffusion(dwi: FloatArray, inside: Bools, voxel_size: Size) -> Bools:
     """Places that are brighter than the brain by three robust standard deviations, and their rim.
 
-    Generous: for leaving a lesion out of a comparison, not for measuring it.
+    What they shut in, a dark haemorrhage, belongs to them. Generous: for leaving a lesion out of a
+    comparison, not for measuring it.
 
     Parameters
     ----------
@@ -43,6 +50,5 @@ def bright_on_diffusion(dwi: FloatArray, inside: Bools, voxel_size: Size) -> Boo
     middle = float(np.median(values[seen]))
     spread = 1.4826 * float(np.median(np.abs(values[seen] - middle)))
     bright = seen & (values > middle + DEVIATIONS * spread)
-    return (
-        dilate(without_small_parts(bright, SMALLEST_MM3, voxel_size), RIM_MM, voxel_size) & inside
-    )
+    large = without_small_parts(bright, SMALLEST_MM3, voxel_size)
+    return fill_holes(dilate(large, RIM_MM, voxel_size)) & inside
