@@ -237,6 +237,38 @@ USUAL_VOXELS = ("odd", "even")
 
 
 @lru_cache
+def rough_head() -> Scene:
+    """Return the fine head as a bad scan has it, with nonsense outside the brain.
+
+    Noise, voxels without signal in some echo, and echoes that are off by a turn: where data are
+    clean, starts and weights and guards of a method make no difference.
+    """
+    scene = head("fine")
+    lost = np.abs(noise(scene.maps["magnitude"].shape, 101)) > 1.71
+    turned = np.abs(noise(scene.maps["phase"].shape, 102)) > 1.71
+    turned[..., :2] = False
+    grain = {
+        "magnitude": lambda a, g: np.where(lost, 0, a * (1 + 0.25 * g)),
+        "phase": lambda a, g: np.angle(np.exp(1j * (a + 0.1 * g))),
+        "unwrapped_phase": lambda a, g: (
+            a + scene.inside[..., None] * (0.1 * g) + 2 * np.pi * turned
+        ),
+        "total_field": lambda a, g: a + 0.005 * g,
+        "local_field": lambda a, g: a + 0.005 * g,
+        "susceptibility": lambda a, g: a + 0.02 * g,
+        "swi": lambda a, g: a * (1 + 0.1 * g),
+    }
+    return scene.with_maps(
+        **{
+            name: change(scene.maps[name], noise(scene.maps[name].shape, 103 + n)).astype(
+                np.float32
+            )
+            for n, (name, change) in enumerate(grain.items())
+        }
+    )
+
+
+@lru_cache
 def head(grid: str = "odd") -> Scene:
     """Return the head on one of the grids, oblique to B0: odd and anisotropic, even, or fine.
 
