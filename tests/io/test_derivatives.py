@@ -48,6 +48,20 @@ def test_every_map_has_its_name_and_its_sidecar(stroke_case: Case, tmp_path: Pat
     assert len(table) == 9
 
 
+def test_further_maps_are_written_where_they_were_made(stroke_case: Case, tmp_path: Path):
+    made = {
+        "tswi": "desc-true_SWI",
+        "swi_slab": "desc-slabs_SWI",
+        "susceptibility_noise": "desc-noise_Chimap",
+        "fit_residual": "desc-fitresidual_phase",
+        "offset_left": "desc-offsetleft_phase",
+    }
+    swi = stroke_case.maps["swi"]
+    case = stroke_case.with_maps(Record("run", "all"), dict.fromkeys(made, swi))
+    names = {p.name for p in write_maps(case, tmp_path)}
+    assert names >= {f"sub-01_{name}.nii.gz" for name in made.values()}
+
+
 def test_the_history_is_kept_and_no_time_is_in_it(stroke_case: Case, tmp_path: Path):
     veins = stroke_case.maps["veins"]
     painted = veins.data.copy()

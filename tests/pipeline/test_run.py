@@ -217,3 +217,11 @@ def test_shipped_recipes_are_sound(name: str) -> None:
         assert needs <= have, f"{name}: {step.method} lacks {needs - have}"
         have |= {q.name for q in entry.outputs}
     assert {"susceptibility", "brain", "veins", "territories"} <= have
+
+
+def test_all_maps_is_the_recipe_of_several_echoes_and_more() -> None:
+    usual, every = (Recipe.load(name).steps for name in ("multi-echo", "all-maps"))
+    assert tuple(step for step in every if step in usual) == usual
+    further = [step for step in every if step not in usual]
+    assert all(step.optional for step in further)
+    assert {s.method for s in further} == {"fit_residual", "susceptibility_noise", "tswi", "mip"}

@@ -16,7 +16,7 @@ def add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--recipe",
         metavar="NAME|FILE",
-        help="multi-echo, single-echo, preview, or a TOML file "
+        help="multi-echo, single-echo, all-maps, preview, or a TOML file "
         "(default: multi-echo or single-echo, by the number of echoes)",
     )
     command.add_argument(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 BIDS_VERSION = "1.10.0"
 IGNORED = (
     "*_SWI.*",
+    "*_desc-fitresidual_phase.*",
+    "*_desc-offsetleft_phase.*",
     "*_measurements.*",
     "*_veins.*",
     "*_report.*",
@@ -48,6 +50,11 @@ PRODUCTS = (
     Product("territories", "desc-territories_dseg"),
     Product("r2star", "desc-stroke_R2starmap", STATISTICS),
     Product("swi", "desc-stroke_SWI", STATISTICS),
+    Product("tswi", "desc-true_SWI", STATISTICS),
+    Product("swi_slab", "desc-slabs_SWI", STATISTICS),
+    Product("susceptibility_noise", "desc-noise_Chimap", STATISTICS),
+    Product("fit_residual", "desc-fitresidual_phase", STATISTICS),
+    Product("offset_left", "desc-offsetleft_phase", STATISTICS),
 )
 
 
