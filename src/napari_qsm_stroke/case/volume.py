@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_qsm_stroke.case.grid import Grid
+
+DIGITS = 32
+"""Of a fingerprint."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ class Volume:
     @cached_property
     def digest(self) -> str:
         """Fingerprint of values, geometry and unit."""
-        state = blake2b(digest_size=16)
+        state = sha256()  # which processors do by themselves, twice as fast as the others
         facts = (
             self.data.dtype.str,
             self.data.shape,
@@ -70,7 +73,7 @@ class Volume:
         )
         state.update(repr(facts).encode())
         state.update(np.ascontiguousarray(self.data).view(np.uint8).data)
-        return state.hexdigest()
+        return state.hexdigest()[:DIGITS]
 
     def with_data(self, data: NDArray[Any], unit: str | None = None) -> Volume:
         """Return other data on the same grid."""

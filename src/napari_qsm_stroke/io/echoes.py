@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.io.nifti import finite, read_nifti, read_shape
 from napari_qsm_stroke.io.sidecar import beside, number, read_sidecar
+from napari_qsm_stroke.io.stored import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_qsm_stroke.case.grid import Grid
     from napari_qsm_stroke.io.faults import Faults, Note
     from napari_qsm_stroke.io.files import CaseFiles
-    from napari_qsm_stroke.io.nifti import NiftiFile
+    from napari_qsm_stroke.io.nifti import NiftiFile, Room
 
 MOST_ECHOES = 64
 """No gradient echo has more; a fourth axis that is longer is time, not echoes."""
+READERS = 2
+"""Files that are unpacked at the same time; each takes twice its size meanwhile."""
 
 
 @dataclass
@@ -38,6 +43,7 @@ class Component:
     files: list[NiftiFile | None]
     sidecars: list[dict[str, Any]]
     notes: tuple[Note, ...]
+    shelf: Shelf = field(default_factory=lambda: Shelf(1))
 
     @property
     def where(self) -> str:
@@ -85,39 +91,45 @@ class Component:
         """Return what the first sidecar that knows ``key`` says, or None."""
         return next((s[key] for s in self.sidecars if s.get(key) is not None), None)
 
-    def volume(self, unit: str) -> Volume | None:
-        """All echoes as one volume of shape (X, Y, Z, E), or None where a file cannot be read.
+    def echo_images(self) -> NDArray[np.float32] | None:
+        """All echoes as one array of shape (X, Y, Z, E), or None where a file cannot be read.
 
-        The single files are let go, so that they are not kept twice.
+        It is what the volumes of the files look at: what is written into it changes them.
         """
         read = [file.volume for file in self.files if file is not None]
         if len(read) != len(self.files) or any(v.grid != read[0].grid for v in read[1:]):
             return None
-        if len(read) > 1 and any(v.data.ndim == 4 for v in read):
-            return None
-        first = read[0]
-        data = first.data if first.data.ndim == 4 else np.stack([v.data for v in read], axis=3)
-        return Volume(data, first.grid, unit, self.where)
+        return self.shelf.holding([v.data for v in read])
 
 
 def read_component(paths: Sequence[Path], role: str, faults: Faults) -> Component:
     """Read the files of one component; what is wrong with each of them is collected."""
+    shelf = Shelf(len(paths))
+    with ThreadPoolExecutor(READERS) as pool:
+        reading = [
+            pool.submit(_read, path, partial(shelf.place, index))
+            for index, path in enumerate(paths)
+        ]
     files: list[NiftiFile | None] = []
     sidecars: list[dict[str, Any]] = []
-    for path in paths:
+    for path, one in zip(paths, reading, strict=True):
         file, sidecar = None, {}
         with faults:
-            read = read_nifti(path)
-            finite(read.volume)
-            file = read
+            file = one.result()
         with faults:
             sidecar = read_sidecar(path)
         files.append(file)
         sidecars.append(sidecar)
     notes = [note for file in files if file is not None for note in file.notes]
-    component = Component(role, tuple(paths), files, sidecars, tuple(notes))
+    component = Component(role, tuple(paths), files, sidecars, tuple(notes), shelf)
     _check_grids(component, faults)
     return component
+
+
+def _read(path: Path, room: Room) -> NiftiFile:
+    file = read_nifti(path, room=room)
+    finite(file.volume)
+    return file
 
 
 def count_echoes(files: CaseFiles) -> int:

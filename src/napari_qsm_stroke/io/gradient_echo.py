@@ -17,7 +17,11 @@ from napari_qsm_stroke.io.phase import check_units, to_radians
 from napari_qsm_stroke.io.phase_sign import Sign, sign_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_qsm_stroke.io.files import CaseFiles
+
+    FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -79,42 +83,46 @@ def read_gradient_echo(files: CaseFiles, faults: Faults) -> GradientEcho | None:
     _agree(first, second, faults)
     said = str(first.value("Manufacturer") or second.value("Manufacturer") or "")
     sign = sign_of(files.phase_sign, said, (*second.sidecars, *first.sidecars))
-    volumes = first.volume("a.u."), second.volume("a.u.")
-    if all(v is not None for v in volumes):
-        _no_copies(first, second, volumes, faults)
-    if cartesian:
-        magnitude, phase, unit, notes = _from_parts(first, second, volumes, faults)
-    else:
-        magnitude, phase, unit, notes = _from_polar(first, second, volumes, said, faults)
-    if phase is not None and sign.factor < 0:
-        phase = phase.with_data(-phase.data)
+    images = first.echo_images(), second.echo_images()
+    _no_copies(first, second, images, faults)
+    make = _from_parts if cartesian else _from_polar
+    magnitude, phase, unit, notes = make(first, second, images, said, sign.factor, faults)
     odd = (*first.notes, *second.notes, *notes)
     return GradientEcho(first, second, magnitude, phase, unit, sign, odd)
 
 
+Images = tuple["FloatArray | None", "FloatArray | None"]
 Found = tuple[Volume | None, Volume | None, str, tuple[Note, ...]]
 
 
 def _from_polar(
     first: Component,
     second: Component,
-    volumes: tuple[Volume | None, Volume | None],
+    images: Images,
     maker: str,
+    sign: int,
     faults: Faults,
 ) -> Found:
-    """Magnitude as it is, phase in rad."""
-    magnitude, phase = volumes
+    """Magnitude as it is, phase in rad and with its sign, in the place of what was stored."""
+    sizes, stored = images
+    magnitude = None
+    if sizes is not None and first.grid is not None:
+        magnitude = Volume(sizes, first.grid, "a.u.", first.where)
     _check_magnitude(first, faults)
     units = ""
     with faults:
         units = check_units(second.sidecars, second.paths)
-    if phase is None:
+    if stored is None or second.grid is None:
         return magnitude, None, "", ()
-    weights = magnitude.data if magnitude and magnitude.data.shape == phase.data.shape else None
+    weights = sizes if sizes is not None and sizes.shape == stored.shape else None
     with faults:
-        found = to_radians(phase.data, weights, units, phase.source, second.scaling, maker)
-        notes = (Note(phase.source, found.note),) if found.note else ()
-        volume = Volume(found.radians, phase.grid, "rad", phase.source)
+        found = to_radians(
+            stored, weights, units, second.where, second.scaling, maker, in_place=True
+        )
+        if sign < 0:
+            np.negative(found.radians, out=found.radians)
+        notes = (Note(second.where, found.note),) if found.note else ()
+        volume = Volume(found.radians, second.grid, "rad", second.where)
         return magnitude, volume, found.unit, notes
     return magnitude, None, "", ()
 
@@ -122,20 +130,24 @@ def _from_polar(
 def _from_parts(
     first: Component,
     second: Component,
-    volumes: tuple[Volume | None, Volume | None],
+    images: Images,
+    _maker: str,
+    sign: int,
     faults: Faults,
 ) -> Found:
     """Magnitude and phase from the real and the imaginary part."""
-    real, imaginary = volumes
-    if real is None or imaginary is None or real.data.shape != imaginary.data.shape:
+    real, imaginary = images
+    if real is None or imaginary is None or real.shape != imaginary.shape or first.grid is None:
         return None, None, "", ()
     with faults:
-        magnitude, phase, said = to_polar(real.data, imaginary.data, first.where)
+        magnitude, phase, said = to_polar(real, imaginary, first.where)
+        if sign < 0:
+            np.negative(phase, out=phase)
         source = f"{first.where}, {second.where}"
         notes = (Note(first.where, said),) if said else ()
         return (
-            Volume(magnitude, real.grid, "a.u.", source),
-            Volume(phase, real.grid, "rad", source),
+            Volume(magnitude, first.grid, "a.u.", source),
+            Volume(phase, first.grid, "rad", source),
             "the real and imaginary part of the signal",
             notes,
         )
@@ -199,23 +211,18 @@ def _agree(first: Component, second: Component, faults: Faults) -> None:
         )
 
 
-def _no_copies(
-    first: Component,
-    second: Component,
-    volumes: tuple[Volume | None, Volume | None],
-    faults: Faults,
-) -> None:
-    """Refuse the same image under two names."""
-    images = [
-        (f"{part.role} {echo + 1}", volume.data[..., echo])
-        for part, volume in zip((first, second), volumes, strict=True)
-        if volume is not None
-        for echo in range(volume.data.shape[3])
+def _no_copies(first: Component, second: Component, images: Images, faults: Faults) -> None:
+    """Refuse the same image under two names, where all can be read."""
+    if images[0] is None or images[1] is None:
+        return
+    every = (slice(None, None, 5),) * 3
+    named = [
+        (f"{part.role} {echo + 1}", whole[..., echo], whole[(*every, echo)].copy())
+        for part, whole in ((first, images[0]), (second, images[1]))
+        for echo in range(whole.shape[3])
     ]
-    few = (slice(None, None, 5),) * 3
-    for (one, a), (two, b) in itertools.combinations(images, 2):
-        same = np.array_equal(a[few], b[few]) and np.array_equal(a, b)
-        if same:
+    for (one, a, few), (two, b, other) in itertools.combinations(named, 2):
+        if np.array_equal(few, other) and np.array_equal(a, b):
             faults.add(
                 InputError(
                     f"{first.where}, {second.where}",

@@ -7,17 +7,16 @@ compressed file: a flipped bit then gives wrong values in silence. Here every fi
 from __future__ import annotations
 
 import gzip
-import io
 import logging
 import math
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
 import psutil
+from isal import igzip, isal_zlib
 from nibabel.orientations import (
     apply_orientation,
     axcodes2ornt,
@@ -32,9 +31,16 @@ from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.io.atomic import write_bytes
 from napari_qsm_stroke.io.faults import Note
 from napari_qsm_stroke.io.orientation import affine_of
+from napari_qsm_stroke.io.stored import fill
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import BufferedIOBase, BufferedReader
+
     from numpy.typing import NDArray
+
+    Room = Callable[[tuple[int, ...]], NDArray[np.float32]]
+    Content = NDArray[np.uint8]
 
 PACKED = b"\x1f\x8b"
 """First bytes of a gzip file."""
@@ -54,7 +60,7 @@ BROKEN = (
     OverflowError,
     TypeError,
     ValueError,
-    zlib.error,
+    isal_zlib.error,
 )
 """What nibabel and gzip raise on a damaged file (found by fuzzing)."""
 
@@ -94,17 +100,29 @@ def read_volume(path: str | Path, unit: str = "") -> Volume:
     return read_nifti(path, unit).volume
 
 
-def read_nifti(path: str | Path, unit: str = "") -> NiftiFile:
-    """Read an image as ``read_volume`` does, and say what is odd about its header."""
+def read_nifti(path: str | Path, unit: str = "", room: Room | None = None) -> NiftiFile:
+    """Read an image as ``read_volume`` does, and say what is odd about its header.
+
+    Parameters
+    ----------
+    path : path
+        A ``.nii`` or ``.nii.gz`` file.
+    unit : str
+        Unit of the values.
+    room : callable, optional
+        Gives the array to write into from its shape, else one is made here.
+    """
     path = Path(path)
     with np.errstate(all="ignore"):  # what a damaged header comes to is checked, not warned of
         header, content, packed = _unpack(path)
         affine, notes = affine_of(str(path), header, _shape(path, header))
-        data = _values(path, header, content)
-    orientation = io_orientation(affine)
+        stored, slope, intercept = _values(path, header, content)
+        orientation = io_orientation(affine)
+        turned = apply_orientation(stored, orientation)
+        data = np.empty(turned.shape, np.float32) if room is None else room(turned.shape)
+        fill(turned, slope, intercept, data)
     stored_as = "".join(nib.aff2axcodes(affine))
-    canonical = affine @ inv_ornt_aff(orientation, data.shape[:3])
-    data = np.ascontiguousarray(apply_orientation(data, orientation))
+    canonical = affine @ inv_ornt_aff(orientation, stored.shape[:3])
     try:
         grid = Grid(data.shape[:3], canonical, stored_as)
     except InputError as error:
@@ -128,10 +146,10 @@ def read_shape(path: str | Path) -> tuple[int, ...]:
         with path.open("rb") as raw:
             packed = raw.read(2) == PACKED
             raw.seek(0)
-            start = gzip.GzipFile(fileobj=raw).read(540) if packed else raw.read(540)
+            start = igzip.GzipFile(fileobj=raw).read(540) if packed else raw.read(540)
     except FileNotFoundError:
         raise _no_such_file(path) from None
-    except (EOFError, zlib.error, OSError) as error:
+    except (EOFError, isal_zlib.error, OSError) as error:
         raise InputError(
             str(path), f"is truncated or damaged ({_short(error)}).", EXPORT_AGAIN
         ) from None
@@ -168,26 +186,29 @@ def write_volume(volume: Volume, path: str | Path, level: int = 4) -> Path:
     return write_bytes(path, content)
 
 
-def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes, bool]:
+def _unpack(path: Path) -> tuple[nib.Nifti1Header, Content, bool]:
     """Header and all bytes of the file, decompressed and checked to the end."""
-    raw = _raw(path)
-    packed = raw[:2] == PACKED
-    try:
-        stream = gzip.GzipFile(fileobj=io.BytesIO(raw)) if packed else io.BytesIO(raw)
-        start = stream.read(540)
-        header = _header(path, start)
-        size = _size(path, header)
-        if size > len(raw) * (MOST_PACKED if packed else 1):
-            raise _truncated(path, size, len(raw))
-        _check_memory(path, size)
-        content = start + stream.read(max(0, size - len(start)))
-        rest = len(stream.read(SLACK + 1))
-    except (EOFError, zlib.error, OSError) as error:
-        raise InputError(
-            str(path), f"is truncated or damaged ({_short(error)}).", EXPORT_AGAIN
-        ) from None
-    if len(content) < size:
-        raise _truncated(path, size, len(content))
+    with _opened(path) as file:
+        stored = path.stat().st_size
+        packed = file.read(2) == PACKED
+        file.seek(0)
+        stream: BufferedIOBase = igzip.GzipFile(fileobj=file) if packed else file
+        try:
+            start = stream.read(540)
+            header = _header(path, start)
+            size = _size(path, header)
+            if size > stored * (MOST_PACKED if packed else 1):
+                raise _truncated(path, size, stored)
+            _check_memory(path, size)
+            content = np.empty(max(size, len(start)), np.uint8)
+            found = _read_into(content.data, start, stream)
+            rest = len(stream.read(SLACK + 1))
+        except (EOFError, isal_zlib.error, OSError) as error:
+            raise InputError(
+                str(path), f"is truncated or damaged ({_short(error)}).", EXPORT_AGAIN
+            ) from None
+    if found < size:
+        raise _truncated(path, size, found)
     if rest > SLACK:
         raise InputError(
             str(path), f"holds more than the {size} bytes that its header says.", EXPORT_AGAIN
@@ -195,21 +216,32 @@ def _unpack(path: Path) -> tuple[nib.Nifti1Header, bytes, bool]:
     return header, content, packed
 
 
-def _raw(path: Path) -> bytes:
-    """All bytes of the file as it is."""
+def _read_into(content: memoryview, start: bytes, stream: BufferedIOBase) -> int:
+    """Fill ``content`` with what was read and what the stream still has; gives the length."""
+    content[: len(start)] = start
+    found = len(start)
+    while found < len(content):
+        count = stream.readinto(content[found:])
+        if not count:
+            break
+        found += count
+    return found
+
+
+def _opened(path: Path) -> BufferedReader:
+    """The file, where it can be read and is not empty."""
     try:
         if path.is_dir():
             raise InputError(str(path), "is a folder, expected a file.", "Give the image in it.")
         if not path.is_file():
             raise _no_such_file(path)
-        raw = path.read_bytes()
+        if path.stat().st_size == 0:
+            raise InputError(str(path), "is empty (0 bytes).", EXPORT_AGAIN)
+        return path.open("rb")
     except OSError as error:
         raise InputError(
             str(path), f"cannot be read ({error.strerror}).", "Check the name and the rights."
         ) from None
-    if not raw:
-        raise InputError(str(path), "is empty (0 bytes).", EXPORT_AGAIN)
-    return raw
 
 
 def _check_memory(path: Path, size: int) -> None:
@@ -222,14 +254,14 @@ def _check_memory(path: Path, size: int) -> None:
         )
 
 
-def _odd(path: Path, header: nib.Nifti1Header, content: bytes, packed: bool) -> list[Note]:
+def _odd(path: Path, header: nib.Nifti1Header, content: Content, packed: bool) -> list[Note]:
     """What is odd about a file that can be read all the same."""
     odd = []
     if packed != path.name.lower().endswith(".gz"):
         what = "is compressed" if packed else "is not compressed"
         ending = ".nii.gz" if packed else ".nii"
         odd.append(Note(str(path), f"{what}, its name says otherwise.", f"Rename it to {ending}."))
-    as_stored = type(header)(content[: int(header["sizeof_hdr"])], check=False)
+    as_stored = type(header)(bytes(content[: int(header["sizeof_hdr"])]), check=False)
     if (as_stored["pixdim"][1:4] < 0).any():
         what = "has a negative voxel size in its header: only the orientation was used."
         odd.append(Note(str(path), what, "Check left and right."))
@@ -307,7 +339,10 @@ def _size(path: Path, header: nib.Nifti1Header) -> int:
     return offset + math.prod(shape) * int(dtype.itemsize)
 
 
-def _values(path: Path, header: nib.Nifti1Header, content: bytes) -> NDArray[np.float32]:
+def _values(
+    path: Path, header: nib.Nifti1Header, content: Content
+) -> tuple[NDArray[Any], float, float]:
+    """Values as stored, in the order of the file, with slope and intercept."""
     shape = _shape(path, header)
     offset = int(header["vox_offset"])
     try:
@@ -317,10 +352,8 @@ def _values(path: Path, header: nib.Nifti1Header, content: bytes) -> NDArray[np.
             str(path), f"has a damaged scaling ({_short(error)}).", EXPORT_AGAIN
         ) from None
     stored = np.frombuffer(content, header.get_data_dtype(), math.prod(shape), offset)
-    data = stored.reshape(shape, order="F")
-    if slope is None or (slope == 1 and not inter):
-        return data.astype(np.float32)
-    return (data * np.float64(slope) + np.float64(inter)).astype(np.float32)
+    stored = stored.reshape(shape, order="F")
+    return stored, 1.0 if slope is None else float(slope), float(inter or 0)
 
 
 def _scaling(header: nib.Nifti1Header) -> tuple[float, float] | None:

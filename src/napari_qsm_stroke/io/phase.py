@@ -78,6 +78,8 @@ def to_radians(
     where: str,
     scaling: tuple[float, float] | None = None,
     maker: str = "",
+    *,
+    in_place: bool = False,
 ) -> Radians:
     """Bring phase to rad: by its sidecar, else by its header, else by a known range.
 
@@ -96,6 +98,8 @@ def to_radians(
         however little of it a cropped or masked image fills.
     maker : str
         Maker of the scanner, or empty.
+    in_place : bool
+        Write the radians where the stored values were: series of echoes are large.
 
     Returns
     -------
@@ -110,10 +114,11 @@ def to_radians(
     low, high = float(phase.min()), float(phase.max())
     if low == high:
         raise InputError(where, f"the phase is {low:g} everywhere.", "Export the phase again.")
+    phase = phase if in_place else phase.copy()
     name = units.strip().lower()
     if name in NAMED:
         return _named(phase, NAMED[name], units, where)
-    whole = bool((phase == np.rint(phase)).all())
+    whole = all(bool((slab == np.rint(slab)).all()) for slab in phase)
     for source, known in (
         ("by slope and intercept of the file", _of_scaling(scaling, low, high)),
         ("by its range", _known(low, high, whole)),
@@ -236,10 +241,12 @@ def _has_wraps(phase: FloatArray, magnitude: FloatArray) -> bool:
 
 
 def _wrapped(phase: FloatArray, scale: float, offset: float) -> FloatArray:
-    """Phase times scale plus offset, brought into [-pi, pi]."""
-    radians = phase * np.float32(scale) + np.float32(offset)
+    """Phase times scale plus offset, brought into [-pi, pi] in its own place."""
     pi = np.float32(math.pi)
-    out = np.abs(radians) > pi
-    if out.any():
-        radians[out] = np.clip(np.angle(np.exp(1j * radians[out])), -pi, pi)
-    return radians.astype(np.float32, copy=False)
+    for slab in phase:
+        slab *= np.float32(scale)
+        slab += np.float32(offset)
+        out = np.abs(slab) > pi
+        if out.any():
+            slab[out] = np.clip(np.angle(np.exp(1j * slab[out])), -pi, pi)
+    return phase
