@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Interval
@@ -39,6 +40,7 @@ from napari_qsm_stroke.register.images import (
     centre_of,
     coarser,
     resample,
+    to_array,
     to_image,
 )
 from napari_qsm_stroke.register.rigid import early_echoes
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.physics.template import HeadTemplate
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
+WORKING_MM = 1.5
 SMALLEST_BRAIN_ML = 100.0
 POSITION_MM = 4.0
 SURROUNDINGS_MM = 20.0
@@ -141,29 +144,24 @@ def warp_territories(
             "Load the territories as a file, or correct the brain mask.",
         )
     template = coarse_template()
-    lesion = np.zeros_like(inside)
-    if dwi_aligned is not None:
-        lesion = bright_on_diffusion(dwi_aligned, inside, voxel_size)
-    elif infarct is not None:
-        lesion = inside & (infarct != 0)
-    early = _without(lesion, early_echoes(magnitude), inside, voxel_size)
+    head = _working_grid(magnitude, inside, dwi_aligned, infarct, affine)
     here = part(progress, 0, 0.5)
-    start = _align(early, inside, lesion, affine, voxel_size, template, finest, margin, here)
+    start = _align(head, template, finest, margin, here)
     transform, likeness = bend(
-        early,
-        inside,
-        lesion,
-        affine,
-        voxel_size,
+        head.image,
+        head.inside,
+        head.lesion,
+        head.affine,
+        head.voxel_size,
         template,
         start,
         finest=finest,
         stiffness=stiffness,
         progress=part(progress, 0.5, 0.9),
     )
-    grid = to_image(inside, affine)
     # bent, the template covers anything: whether this is a brain shows before
-    quality = _judge(inside, grid, start, likeness, template)
+    quality = _judge(head, start, likeness, template)
+    grid = to_image(inside, affine)
     labels = (
         to_image(load_template().territories, load_template().affine)
         if atlas is None
@@ -174,6 +172,40 @@ def warp_territories(
     filled = _sides(filled, resample(_across(template), grid, transform))
     territories = Volume(filled, Grid(inside.shape, affine), "", "territories", quality)
     return territories, _position(transform, grid)
+
+
+@dataclass(frozen=True, eq=False)
+class _Head:
+    """What the template is fitted to, on a grid no finer than is needed for it."""
+
+    image: FloatArray
+    inside: Bools
+    lesion: Bools
+    affine: NDArray[np.float64]
+    voxel_size: Size
+
+
+def _working_grid(
+    magnitude: FloatArray,
+    inside: Bools,
+    dwi: FloatArray | None,
+    infarct: ByteArray | None,
+    affine: NDArray[np.float64],
+) -> _Head:
+    def brought(data: NDArray[Any], smooth: bool = True) -> Image:
+        return coarser(to_image(data, affine), WORKING_MM, smooth)
+
+    image = brought(early_echoes(magnitude))
+    x, y, z = (float(s) for s in image.GetSpacing())
+    brain = to_array(brought(inside, smooth=False)) > 0.5
+    lesion = np.zeros_like(brain)
+    if dwi is not None:
+        lesion = bright_on_diffusion(to_array(brought(dwi)), brain, (x, y, z))
+    elif infarct is not None:
+        shown = to_array(brought(infarct != 0, smooth=False)) > 0
+        lesion = brain & dilate(shown, WORKING_MM, (x, y, z))  # smoothing took it that far
+    early = _without(lesion, to_array(image), brain, (x, y, z))
+    return _Head(early, brain, lesion, _affine_of(image), (x, y, z))
 
 
 def _without(lesion: Bools, early: FloatArray, inside: Bools, voxel_size: Size) -> FloatArray:
@@ -189,20 +221,12 @@ def _without(lesion: Bools, early: FloatArray, inside: Bools, voxel_size: Size) 
 
 
 def _align(
-    early: FloatArray,
-    inside: Bools,
-    lesion: Bools,
-    affine: NDArray[np.float64],
-    voxel_size: Size,
-    template: HeadTemplate,
-    finest: float,
-    margin: float,
-    progress: Progress,
+    head: _Head, template: HeadTemplate, finest: float, margin: float, progress: Progress
 ) -> Transform:
-    fixed = to_image(np.where(inside, early, 0), affine)
+    fixed = to_image(np.where(head.inside, head.image, 0), head.affine)
     moving = to_image(template.t1, template.affine)
-    around = to_image(dilate(inside, margin, voxel_size) & ~lesion, affine)
-    middle = centre_of(to_image(inside, affine))
+    around = dilate(head.inside, margin, head.voxel_size) & ~head.lesion
+    middle = centre_of(to_image(head.inside, head.affine))
     start = np.eye(4)
     start[:3, 3] = centre_of(to_image(template.brain, template.affine)) - middle
     stages = (
@@ -211,15 +235,16 @@ def _align(
         Stage(max(4.0, finest), smoothing=2.0, step=0.5),
     )
     starts = (affine_at(middle, start),)
-    return align(fixed, moving, starts, stages, around, progress, "aligning template")
+    mask = to_image(around, head.affine)
+    return align(fixed, moving, starts, stages, mask, progress, "aligning template")
 
 
-def _judge(
-    inside: Bools, grid: Image, transform: Transform, likeness: float, template: HeadTemplate
-) -> Quality:
+def _judge(head: _Head, transform: Transform, likeness: float, template: HeadTemplate) -> Quality:
     """How well the two brains cover each other before bending, and how alike they are after it."""
+    grid = to_image(head.inside, head.affine)
     there = resample(to_image(template.brain, template.affine), grid, transform) > 0.5
-    overlap = 2 * int((there & inside).sum()) / max(int(there.sum()) + int(inside.sum()), 1)
+    both = int((there & head.inside).sum())
+    overlap = 2 * both / max(int(there.sum()) + int(head.inside.sum()), 1)
     figures = {"template_overlap": round(overlap, 4), "template_likeness": round(likeness, 4)}
     if overlap >= LEAST_OVERLAP and likeness >= LEAST_LIKENESS:
         return Quality(figures)
@@ -250,11 +275,16 @@ def _position(transform: Transform, grid: Image) -> Volume:
     """Template coordinates (RAS) on a coarse grid."""
     coarse = coarser(grid, POSITION_MM, smooth=False)
     place = positions(transform, coarse) @ RAS_TO_LPS.astype(np.float32)
-    direction = np.array(coarse.GetDirection()).reshape(3, 3) * np.array(coarse.GetSpacing())
+    return Volume(place, Grid(place.shape[:3], _affine_of(coarse)), "mm", "place in the template")
+
+
+def _affine_of(image: Image) -> NDArray[np.float64]:
+    """Voxel index to scanner coordinates (RAS) in mm."""
+    direction = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine = np.eye(4)
     affine[:3, :3] = RAS_TO_LPS @ direction
-    affine[:3, 3] = RAS_TO_LPS @ np.array(coarse.GetOrigin())
-    return Volume(place, Grid(place.shape[:3], affine), "mm", "place in the template")
+    affine[:3, 3] = RAS_TO_LPS @ np.array(image.GetOrigin())
+    return affine
 
 
 def _fill(carried: FloatArray, inside: Bools, voxel_size: Size) -> ByteArray:
