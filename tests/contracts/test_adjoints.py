@@ -92,7 +92,7 @@ def test_gradient_and_divergence_of_total_variation(shape: tuple[int, int, int])
 
     def gradient(volume: np.ndarray) -> np.ndarray:
         made = np.zeros((3, *shape), np.float32)
-        step_duals(volume.astype(np.complex64), volume.copy(), made, edges, FREE, SIZE)
+        step_duals(volume.astype(np.complex64), volume.copy(), made, edges, FREE, SIZE, 1.0)
         return made
 
     def divergence(vectors: np.ndarray) -> np.ndarray:
@@ -110,6 +110,7 @@ def test_gradient_and_divergence_of_total_variation(shape: tuple[int, int, int])
             FREE,
             SIZE,
             penalties,
+            1.0,
         )
         return packed.imag.copy()
 

@@ -17,6 +17,8 @@ OF_QUANTITIES: dict[str, Callable[[Method], None]] = {
     "total_field": physics.check_field_in_ppm,
     "r2star": physics.check_r2star,
     "swi": physics.check_dark_veins,
+    "swi_slab": physics.check_slab,
+    "tswi": physics.check_dark_susceptibility,
 }
 
 

@@ -14,6 +14,7 @@ import importlib
 import inspect
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -29,6 +30,8 @@ TESTS = Path(__file__).parents[1]
 PACKAGE = "napari_qsm_stroke"
 PATIENCE_S = 240
 """A method that takes longer never ends."""
+ROOM = 8 * 1024**3
+"""Bytes of address space that a broken method may ask for."""
 CRASHED = 70
 GOLDEN = 71
 FLAGS = compile("from __future__ import annotations", "", "exec").co_flags & ~0xFFFF
@@ -128,6 +131,7 @@ def in_child(name: str, module: ModuleType, text: str) -> tuple[int, str]:
                 os.dup2(words.fileno(), 1)
                 os.dup2(words.fileno(), 2)
                 signal.alarm(PATIENCE_S)
+                resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
                 install(module, text)
                 code = contracts(name)
             finally:

@@ -5,4 +5,14 @@ By method, then by what the change is called (without its line).
 
 from __future__ import annotations
 
-EQUIVALENT: dict[str, dict[str, str]] = {}
+ONLY_DIFFERENCES = "what all echo times have in common goes into the size of the signal"
+ONLY_STEPS = "echoes are aligned by the steps of their times"
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "arlo": {"echo times from zero": ONLY_DIFFERENCES},
+    "best_path": {"echo times from zero": ONLY_STEPS},
+    "laplacian": {"echo times from zero": ONLY_STEPS},
+    "mip": {"B0 mirrored": "slabs lie across the axis nearest to B0, whatever its sign"},
+    "nonlinear_fit": {"one step less: range(STEPS)": "all voxels have settled long before"},
+    "r2star_fit": {"echo times from zero": ONLY_DIFFERENCES},
+    "r2star_nonlinear": {"echo times from zero": ONLY_DIFFERENCES},
+}

@@ -27,6 +27,8 @@ TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 CONFUSED = {"min": "max", "max": "min", "sin": "cos", "cos": "sin", "any": "all", "all": "any"}
 """Names that are easily taken for each other."""
+GUARD = 1e-5
+"""Smaller constants only keep a division from failing."""
 MORE = 1.5
 """A constant becomes this many times itself: less changes too little to matter."""
 
@@ -98,7 +100,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Change]]:
         yield "assignment left out", _assign_nowhere
     if isinstance(node, ast.Constant) and type(node.value) is int:
         yield "one more", _one_more
-    if isinstance(node, ast.Constant) and type(node.value) is float and node.value != 0:
+    if isinstance(node, ast.Constant) and type(node.value) is float and abs(node.value) > GUARD:
         yield "another number", _larger
     if isinstance(node, (ast.Name, ast.Attribute)) and _name(node) in CONFUSED:
         yield "another function", _confuse

@@ -185,6 +185,28 @@ def check_dark_veins(entry: Method) -> None:
     assert np.median(named(entry, plain(entry))["swi"][veins]) < 0.8 * np.median(opposite[veins])
 
 
+def check_slab(entry: Method) -> None:
+    """The darkest of a slab across the axis nearest to B0; a slab of one slice is the image."""
+    scene = head()
+    image = scene.maps["swi"]
+    thin = named(entry, call(entry, scene, thickness=0.1))["swi_slab"]
+    np.testing.assert_array_equal(thin, image)
+    thick = named(entry, call(entry, scene, thickness=3 * scene.size[2]))["swi_slab"]
+    three = np.stack([image[..., :-2], image[..., 1:-1], image[..., 2:]])
+    np.testing.assert_array_equal(thick[..., 1:-1], three.min(0))
+
+
+def check_dark_susceptibility(entry: Method) -> None:
+    """Paramagnetic places are darker, the more the stronger; others are those of the magnitude."""
+    scene = head()
+    image = named(entry, plain(entry))["tswi"]
+    chi, last = scene.maps["susceptibility"], scene.maps["magnitude"][..., -1]
+    np.testing.assert_array_equal(image[chi <= 0], last[chi <= 0])
+    strong, weak = chi > 0.25, (chi > 0.05) & (chi < 0.2)
+    assert (image[strong] < 0.5 * last[strong]).all()
+    assert (image[weak] < last[weak]).all()
+
+
 def check_reference(entry: Method) -> None:
     """A reference is one constant, and takes away any constant that was there before."""
     scene, chi = head(), head().maps["susceptibility"]

@@ -137,8 +137,8 @@ class Move:
 
 
 MOVES = {
-    "cyclic": Move((2, 0, 1)),
-    "swapped and mirrored": Move((2, 1, 0), (1,)),
+    "cyclic": Move((2, 0, 1), (0, 2)),
+    "swapped": Move((2, 1, 0), (1,)),
     "mirrored": Move((0, 1, 2), (0, 2)),
 }
 
@@ -240,16 +240,18 @@ USUAL_VOXELS = ("odd", "even")
 def rough_head() -> Scene:
     """Return the fine head as a bad scan has it, with nonsense outside the brain.
 
-    Noise, voxels without signal in some echo, and echoes that are off by a turn: where data are
-    clean, starts and weights and guards of a method make no difference.
+    Noise, a bipolar readout, voxels without signal in some echo, and echoes that are off by a turn:
+    where data are clean, starts and weights and guards of a method make no difference.
     """
     scene = head("fine")
     lost = np.abs(noise(scene.maps["magnitude"].shape, 101)) > 1.71
     turned = np.abs(noise(scene.maps["phase"].shape, 102)) > 1.71
     turned[..., :2] = False
+    x, y, z = np.indices(scene.inside.shape)
+    ramp = (0.9 + 0.03 * x - 0.01 * y + 0.02 * z)[..., None] * np.array([1, -1, 1])
     grain = {
         "magnitude": lambda a, g: np.where(lost, 0, a * (1 + 0.25 * g)),
-        "phase": lambda a, g: np.angle(np.exp(1j * (a + 0.1 * g))),
+        "phase": lambda a, g: np.angle(np.exp(1j * (a + ramp + 0.1 * g))),
         "unwrapped_phase": lambda a, g: (
             a + scene.inside[..., None] * (0.1 * g) + 2 * np.pi * turned
         ),

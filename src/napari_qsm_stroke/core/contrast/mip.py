@@ -45,7 +45,7 @@ def mip(
     Haacke et al., Magn Reson Med 2004;52:612, doi:10.1002/mrm.20198.
     """
     axis = int(np.argmax(np.abs(b0_dir)))
-    each_side = max(0, round((thickness / voxel_size[axis] - 1) / 2))
+    each_side = round((thickness / voxel_size[axis] - 1) / 2)
     return np.asarray(
         ndimage.minimum_filter1d(np.nan_to_num(swi), 2 * each_side + 1, axis=axis, mode="nearest"),
         dtype=np.float32,

@@ -18,7 +18,7 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 
-@method(cite="10.1002/mrm.24920", memory=3.3)
+@method(cite=("10.1002/jmri.24413", "10.1002/mrm.24920"), memory=3.3)
 def tswi(
     susceptibility: Susceptibility,
     magnitude: Magnitude,
@@ -58,8 +58,8 @@ def tswi(
 
     References
     ----------
-    Liu et al., J Magn Reson Imaging 2014;40:698 (limits and power); Gho et al., Magn Reson Med
-    2014;72:337, doi:10.1002/mrm.24920.
+    Liu et al., J Magn Reson Imaging 2014;40:698, doi:10.1002/jmri.24413 (limits and power); Gho
+    et al., Magn Reson Med 2014;72:337, doi:10.1002/mrm.24920.
     """
     image = np.nan_to_num(magnitude[..., usual_echo(echo_times, field_strength)])
     span = max(highest - lowest, 1e-6)

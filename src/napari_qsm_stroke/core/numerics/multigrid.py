@@ -78,7 +78,7 @@ class Poisson:
     def __init__(
         self, inside: NDArray[Any], voxel_size: Sequence[float], screening: float = 0.0
     ) -> None:
-        level = np.pad((inside != 0).astype(np.uint8), 1)
+        level = np.pad((inside != 0).astype(np.uint8, order="C"), 1)
         size = np.array(voxel_size, np.float64)
         self._levels: list[_Level] = []
         while True:
@@ -118,9 +118,10 @@ class Poisson:
         finest = self._levels[0]
         residual = np.pad(source, 1)
         residual *= finest.inside
-        solution = np.zeros_like(residual)
-        direction = np.zeros_like(residual)
-        image = np.zeros_like(residual)
+        # (zeros that are never written to take no memory: those of like arrays are written)
+        solution = np.zeros(residual.shape, np.float32)
+        direction = np.zeros(residual.shape, np.float32)
+        image = np.zeros(residual.shape, np.float32)
         left = float(np.linalg.norm(residual))
         goal = tol * left
         power, length = 1.0, 0.0
@@ -135,6 +136,7 @@ class Poisson:
             length = power / curvature
             left = _advance(solution, residual, direction, image, finest.spans, np.float32(length))
         progress(1.0, "Poisson")
+        del residual, direction, image
         return np.ascontiguousarray(solution[1:-1, 1:-1, 1:-1])
 
     def cycle(self, source: FloatArray) -> FloatArray:
@@ -176,10 +178,12 @@ def negative_laplacian(
 ) -> FloatArray:
     """``-laplace(volume)`` in 1/mm2, zero outside ``inside``, volume zero beyond its edge."""
     couplings = np.array([*(1 / d**2 for d in voxel_size), 0], dtype=np.float32)
-    padded = np.pad(volume, 1)
-    result = np.zeros_like(padded)
-    where = np.pad((inside != 0).astype(np.uint8), 1)
+    # in one order of memory: each other one would be compiled anew
+    padded = np.pad(np.ascontiguousarray(volume), 1)
+    result = np.zeros(padded.shape, np.float32)
+    where = np.pad((inside != 0).astype(np.uint8, order="C"), 1)
     _apply(padded, where, _spans(where), couplings, result)
+    del padded
     return np.ascontiguousarray(result[1:-1, 1:-1, 1:-1])
 
 

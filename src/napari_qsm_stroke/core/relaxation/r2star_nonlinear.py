@@ -81,7 +81,7 @@ def _improve(
                     tt += times[e] * times[e] * decay * decay
             size = em / ee if ee > 0 else 0.0
             curve = size * (tt - te * te / ee) if ee > 0 else 0.0
-            if size <= 0 or curve <= 0:
+            if curve <= 0:
                 break
             step = (size * te - tm) / curve
             before, rate = rate, max(0.0, rate + step)
