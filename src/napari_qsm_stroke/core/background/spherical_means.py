@@ -1,8 +1,9 @@
 """Means of a field over balls that lie wholly in the mask, each by the way that is cheaper.
 
 Over a ball that many voxels use the mean is a convolution by transforms. Over one that only a
-thin shell of voxels uses it is summed directly: a ball is a bundle of lines along Z, and the sum
-over a line is the difference of two values of the field summed up along Z.
+thin shell of voxels uses it is summed directly: a ball is a bundle of lines along the axis of the
+shortest voxels, and the sum over a line is the difference of two values of the field summed up
+along that axis.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def less_means(
     Parameters
     ----------
     field : ndarray of float32, shape ``frame.shape``
-        Must be centred: sums along Z keep more digits so.
+        Must be centred: sums along lines keep more digits so.
     index : ndarray of uint8
         Which of the radii each voxel of the box of ``frame`` uses.
     radii : sequence of float
@@ -94,7 +95,8 @@ def less_means(
     filtered = np.zeros(frame.shape, np.float32)
     core, inner = field[frame.core], filtered[frame.core]
     counts = np.bincount(index.ravel(), minlength=NOWHERE + 1)
-    bundles = [_bundle(radius, voxel_size) for radius in radii]
+    along = _shortest(voxel_size)
+    bundles = [_bundle(radius, voxel_size, along) for radius in radii]
     convolved = [
         n
         for n, lines in enumerate(bundles)
@@ -115,7 +117,12 @@ def less_means(
         means = backward(product, frame.shape)
         np.subtract(core, means[frame.core], out=inner, where=index == n)
     if summed:
-        _sum_shells(core, index, {n: bundles[n] for n in summed}, inner)
+        _sum_shells(
+            np.moveaxis(core, along, 2),
+            np.moveaxis(index, along, 2),
+            {n: bundles[n] for n in summed},
+            np.moveaxis(inner, along, 2),
+        )
     return filtered
 
 
@@ -139,9 +146,14 @@ def undo(filtered: FloatArray, kernel: FloatArray, threshold: float) -> FloatArr
     return backward(spectrum, (filtered.shape[0], filtered.shape[1], filtered.shape[2]))
 
 
-def _bundle(radius: float, voxel_size: Sequence[float]) -> NDArray[np.int64]:
-    """Lines along Z that make up a ball: offset in X, offset in Y, half length; one a row."""
-    inside = ball(radius, voxel_size) > 0
+def _shortest(voxel_size: Sequence[float]) -> int:
+    """Axis along which a ball has the fewest lines: that of the shortest voxels, Z if all are."""
+    return 2 - int(np.argmin(voxel_size[::-1]))
+
+
+def _bundle(radius: float, voxel_size: Sequence[float], along: int) -> NDArray[np.int64]:
+    """Lines that make up a ball: offsets on the two other axes, half length; one a row."""
+    inside = np.moveaxis(ball(radius, voxel_size) > 0, along, 2)
     half = [n // 2 for n in inside.shape]
     lengths = inside.sum(axis=2)
     x, y = np.nonzero(lengths)
@@ -168,7 +180,10 @@ def _sum_shells(
     bundles: dict[int, NDArray[np.int64]],
     filtered: FloatArray,
 ) -> None:
-    """Field less its mean, where the index says one of the bundles, into ``filtered``."""
+    """Field less its mean, where the index says one of the bundles, into ``filtered``.
+
+    Lines run along the last axis, whatever the order in memory.
+    """
     sums = np.zeros((*field.shape[:2], field.shape[2] + 1), np.float32)
     np.cumsum(field, axis=2, out=sums[..., 1:])
     first, last = np.full(NOWHERE + 1, -1), np.zeros(NOWHERE + 1, np.int64)

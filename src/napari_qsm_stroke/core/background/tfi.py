@@ -21,8 +21,12 @@ from scipy import ndimage
 
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.coarse_grid import CoarseGrid, factors_for
-from napari_qsm_stroke.core.numerics.conjugate_gradients import convolve
-from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
+from napari_qsm_stroke.core.numerics.fourier import (
+    backward,
+    backward_packed,
+    forward,
+    forward_packed,
+)
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
 from napari_qsm_stroke.core.numerics.multigrid import Poisson, negative_laplacian
 from napari_qsm_stroke.core.numerics.outside_sources import OutsideSources
@@ -147,12 +151,23 @@ def tfi(
     chi, background = _fit(
         *scene, (x, y, z), b0_dir, regularisation, max_iter, tol, part(progress, 0.1, 0.8)
     )
-    model = convolve(grid.up(chi) * inside, dipole_kernel(frame.shape, voxel_size, b0_dir))
+    del scene
+    sources = grid.up(chi)
+    sources *= inside
+    spectrum = forward(sources)
+    del sources
+    spectrum *= dipole_kernel(frame.shape, voxel_size, b0_dir)
+    model = backward(spectrum, frame.shape)
+    del spectrum
     total -= model
     # at the edge, what is not known is what the coarse sources say
     rest = grid.up(background)[core]
-    rest += weight[core] * (total[core] - rest)
+    misfit = total[core] - rest
+    misfit *= weight[core]
+    rest += misfit
+    del misfit
     total[core] -= _continued(rest, inside[core], voxel_size, part(progress, 0.8, 1))
+    del rest
     # and the less the field is known, the more the model stands for it
     total *= weight
     total += model
@@ -230,5 +245,5 @@ def _continued(
     """Harmonic function inside with the values of the mask's outermost layer."""
     deep = ndimage.binary_erosion(inside)
     source = negative_laplacian(values, deep, voxel_size)
-    poisson = Poisson(deep, voxel_size)
-    return values - poisson.solve(source, EDGE_TOL, EDGE_ITERATIONS, progress)
+    inner = Poisson(deep, voxel_size).solve(source, EDGE_TOL, EDGE_ITERATIONS, progress)
+    return np.subtract(values, inner, out=inner)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Interval
 
 from napari_qsm_stroke.core.inversion.variation_fit import VariationFit
@@ -96,4 +95,4 @@ def hd_qsm(
     weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0.3, 0.6))
     chi = fit.run(weight, max_iter, tol, part(progress, 0.6, 1), "Squared misfit")
     progress(1.0, "Squared misfit")
-    return fit.frame.paste(np.where(fit.inside, chi, np.float32(0)))
+    return fit.finish(chi)

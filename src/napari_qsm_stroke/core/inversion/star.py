@@ -95,4 +95,4 @@ def star(
     weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0.4, 0.7))
     rest = fit.run(weight, max_iter, tol, part(progress, 0.7, 1), "Weak sources")
     progress(1.0, "Weak sources")
-    return fit.frame.paste(np.where(fit.inside, sources + rest, np.float32(0)))
+    return fit.finish(sources + rest)

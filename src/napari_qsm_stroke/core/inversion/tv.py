@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from annotated_types import Interval
 
 from napari_qsm_stroke.core.inversion.variation_fit import VariationFit
@@ -81,4 +80,4 @@ def tv(
     chosen = 0.0 if choose == "fixed" else 0.6
     weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0, chosen))
     chi = fit.run(weight, max_iter, tol, part(progress, chosen, 1), "Total variation")
-    return fit.frame.paste(np.where(fit.inside, chi, np.float32(0)))
+    return fit.finish(chi)

@@ -190,6 +190,12 @@ class VariationFit:
         progress(1.0, stage)
         return self.chi
 
+    def finish(self, chi: FloatArray) -> FloatArray:
+        """Full grid with a susceptibility in the mask and zero elsewhere; the fit is over."""
+        del self._packed, self._gradient, self._dual, self._dipole, self.weight
+        chi *= self.inside
+        return self.frame.paste(chi)
+
     def attempt(self, regularisation: float, max_iter: int, tol: float) -> tuple[float, float]:
         """Go on with another weight and say how the solution does: a ``Fit`` for that weight.
 

@@ -147,7 +147,8 @@ def _envelopes(lines: NDArray[np.float32], step: float) -> None:
                 for j in range(count):
                     tile[j, q] = lines[i, first + j, q]
             for j in range(count):
-                _envelope(tile[j], step, value, vertex, start)
+                if tile[j].any():  # else all of the line is in the mask
+                    _envelope(tile[j], step, value, vertex, start)
             for q in range(n):
                 for j in range(count):
                     lines[i, first + j, q] = tile[j, q]

@@ -84,6 +84,7 @@ def fit_echoes(
     else:
         noise = signal_noise(phase, magnitude, inside)
     if times.size > 1 and max(sigma) > 0:
+        del slope, spread
         first = early_intercept(picked, times)
         intercept = smooth_intercept(intercept, certainty, first, inside, sigma)
         slope, spread = fit_slopes(picked, size, times, intercept)
@@ -197,8 +198,10 @@ def _mean_angle(
 ) -> FloatArray:
     volume = np.zeros(inside.shape, np.float32)
     parts = []
-    for turned in (np.cos(angle), np.sin(angle)):
-        volume[inside] = turned * weight
+    for part_of in (np.cos, np.sin):
+        turned: FloatArray = part_of(angle)
+        turned *= weight
+        volume[inside] = turned
         parts.append(gaussian(volume, sigma)[inside])
     mean: FloatArray = np.arctan2(parts[1], parts[0])
     return mean

@@ -322,7 +322,7 @@ def _by_cost(
     weights: NDArray[np.uint8],
     parent: NDArray[np.int32],
     level: int,
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Edges (3 a + axis) that cost more and join two trees, from the cheapest to the dearest."""
     start = np.zeros(WORST + 2, np.int64)
     for a in range(parent.size):
@@ -331,7 +331,7 @@ def _by_cost(
                 start[weights[a, axis] + 1] += 1
     for w in range(1, WORST + 2):
         start[w] += start[w - 1]
-    order = np.empty(start[WORST + 1], np.int64)
+    order = np.empty(start[WORST + 1], np.int32)
     for a in range(parent.size):
         for axis in range(3):
             w = weights[a, axis]
