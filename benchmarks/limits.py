@@ -38,7 +38,7 @@ class Limit:
 
 
 SPEED = (
-    Limit("method", "vsharp", "pairs", most=8),
+    Limit("method", "vsharp, 1 to 12 mm", "pairs", most=8),
     Limit("method", "lbv", "pairs", most=12),
     Limit("method", "resharp", "pairs", most=60),
     Limit("method", "ismv", "pairs", most=60),

@@ -40,6 +40,8 @@ RECIPES = {"multi-echo": len(MULTI_ECHO), "single-echo": 1, "preview": len(MULTI
 """Echoes that each recipe is measured with."""
 ONE_ECHO = 2
 """Which echo stands for an examination with one."""
+SMALLEST_BALL_MM = 1.0
+"""Radius down to which V-SHARP is timed as well: its limit is one for 1 to 12 mm."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -138,6 +140,8 @@ def _method_jobs(prepared: Prepared, names: tuple[str, ...]) -> list[Row]:
         if needs <= there and not any(a.whole for a in method.inputs):
             jobs.append({"name": name, "method": name, "echoes": len(MULTI_ECHO)})
     jobs.append({"name": "romeo, one echo", "method": "romeo", "echoes": 1})
+    small = {"min_radius": SMALLEST_BALL_MM}
+    jobs.append({"name": "vsharp, 1 to 12 mm", "method": "vsharp", "echoes": 1, "values": small})
     jobs.append({"name": "tubes, four scales", "method": "", "echoes": 1})
     headers = json.loads((prepared.folder / "headers.json").read_text("utf-8"))
     shared = {

@@ -73,6 +73,7 @@ def call(job: dict[str, Any]) -> dict[str, Any]:
         entry = get_method(job["method"])
         work, full = entry.function, scene.arguments(entry)
         small = scene.coarse().arguments(entry)
+        full, small = ({**a, **job.get("values", {})} for a in (full, small))
     try:
         work(**small)
     except InputError as error:
