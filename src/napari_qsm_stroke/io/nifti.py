@@ -46,6 +46,8 @@ PACKED = b"\x1f\x8b"
 """First bytes of a gzip file."""
 SLACK = 1 << 20
 """Bytes that may follow the image in its file (some programs pad)."""
+PIECE = 1 << 20
+"""Bytes unpacked at a time: gzip keeps a second copy of each piece."""
 SHARE_OF_MEMORY = 0.25
 """Of the free memory, that one file may take when it is unpacked."""
 MOST_PACKED = 1100
@@ -221,7 +223,7 @@ def _read_into(content: memoryview, start: bytes, stream: BufferedIOBase) -> int
     content[: len(start)] = start
     found = len(start)
     while found < len(content):
-        count = stream.readinto(content[found:])
+        count = stream.readinto(content[found : found + PIECE])
         if not count:
             break
         found += count

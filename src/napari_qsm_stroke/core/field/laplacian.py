@@ -9,6 +9,8 @@ import numpy as np
 import scipy.fft
 
 from napari_qsm_stroke.core.method import method
+from napari_qsm_stroke.core.numerics.angles import ZERO, wrapped
+from napari_qsm_stroke.core.numerics.compiled import kernel, prange
 from napari_qsm_stroke.core.numerics.echo_alignment import align_echoes
 from napari_qsm_stroke.core.numerics.fourier import ALL_CORES
 from napari_qsm_stroke.core.numerics.frame import Frame
@@ -26,11 +28,11 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_qsm_stroke.core.quantities import FloatArray
-
-TURN = 2 * math.pi
 
 
 @method(cite="10.1364/OL.28.001194", recommended=False, revision=2, memory=5)
@@ -76,37 +78,60 @@ def laplacian(
     Schofield and Zhu, Opt Lett 2003;28:1194, doi:10.1364/OL.28.001194.
     """
     graph = MaskGraph.of(brain)
-    box = Frame.around(brain).box
-    inside = graph.mask[box]
+    inside = np.ascontiguousarray(graph.mask[Frame.around(brain).box])
+    eigenvalue = _eigenvalue(inside.shape)
     magnitudes, phases = wrapped_echoes(magnitude, phase, graph.places, phase_offset)
     unwrapped = np.empty_like(phases)
     costs = np.zeros(graph.neighbours.shape, np.uint16)
     for e in steps(len(phases), progress, "Unwrapping"):
-        unwrapped[e] = _poisson(graph.spread(phases[e])[box], inside)[inside]
+        volume = np.zeros(inside.shape, np.float32)
+        volume[inside] = phases[e]
+        unwrapped[e] = _poisson(volume, inside, eigenvalue)[inside]
         costs += edge_weights(graph, phases[e], magnitudes[e])
     align_echoes(unwrapped, np.zeros(len(graph.places), np.int32), echo_times)
     return graph.spread(unwrapped), graph.spread(voxel_quality(graph, costs, len(phases)))
 
 
-def _poisson(phase: FloatArray, inside: NDArray[np.bool_]) -> FloatArray:
+def _eigenvalue(shape: Sequence[int]) -> FloatArray:
+    """Of the Laplacian for each cosine; 1 for the constant, which has none."""
+    x, y, z = ((2 * np.cos(math.pi * np.arange(n) / n) - 2).astype(np.float32) for n in shape)
+    total: FloatArray = x[:, None, None] + y[:, None] + z
+    total[0, 0, 0] = 1
+    return total
+
+
+def _poisson(phase: FloatArray, inside: NDArray[np.bool_], eigenvalue: FloatArray) -> FloatArray:
     """Phase with the wrapped differences inside, found by cosine transforms."""
-    source = np.zeros_like(phase)
-    eigenvalue = np.zeros((1, 1, 1), np.float32)
-    for axis, n in enumerate(phase.shape):
-        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
-        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
-        step = phase[high] - phase[low]
-        step -= np.float32(TURN) * np.round(step / np.float32(TURN))
-        step *= inside[high] & inside[low]
-        source[low] += step
-        source[high] -= step
-        view = [1, 1, 1]
-        view[axis] = n
-        line = 2 * np.cos(math.pi * np.arange(n) / n) - 2
-        eigenvalue = eigenvalue + line.astype(np.float32).reshape(view)
+    source = np.empty_like(phase)
+    _wrapped_laplacian(phase, inside, source)
     spectrum = scipy.fft.dctn(source, workers=ALL_CORES, overwrite_x=True)
-    eigenvalue[0, 0, 0] = 1
     spectrum /= eigenvalue
     spectrum[0, 0, 0] = 0
     result: FloatArray = scipy.fft.idctn(spectrum, workers=ALL_CORES, overwrite_x=True)
     return result
+
+
+@kernel(parallel=True)
+def _wrapped_laplacian(
+    phase: FloatArray, inside: NDArray[np.bool_], source: NDArray[np.float32]
+) -> None:
+    """Sum of the wrapped differences to the neighbours that are inside as well."""
+    nx, ny, nz = phase.shape
+    for i in prange(nx):
+        for j in range(ny):
+            for k in range(nz):
+                total, here = ZERO, phase[i, j, k]
+                if inside[i, j, k]:
+                    if i > 0 and inside[i - 1, j, k]:
+                        total += wrapped(phase[i - 1, j, k] - here)
+                    if i + 1 < nx and inside[i + 1, j, k]:
+                        total += wrapped(phase[i + 1, j, k] - here)
+                    if j > 0 and inside[i, j - 1, k]:
+                        total += wrapped(phase[i, j - 1, k] - here)
+                    if j + 1 < ny and inside[i, j + 1, k]:
+                        total += wrapped(phase[i, j + 1, k] - here)
+                    if k > 0 and inside[i, j, k - 1]:
+                        total += wrapped(phase[i, j, k - 1] - here)
+                    if k + 1 < nz and inside[i, j, k + 1]:
+                        total += wrapped(phase[i, j, k + 1] - here)
+                source[i, j, k] = total
