@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QDockWidget
 from napari_qsm_stroke.gui import layers
 from napari_qsm_stroke.gui.app import dock_name, open_workspace
 from napari_qsm_stroke.gui.panels.measure import MeasurePanel
+from napari_qsm_stroke.gui.panels.panel import Column
 from napari_qsm_stroke.gui.panels.reconstruct import ReconstructPanel
 from napari_qsm_stroke.gui.workbench import workbench
 from napari_qsm_stroke.pipeline.recipe import Recipe
@@ -57,6 +58,35 @@ def test_docks_are_narrow_enough_for_a_laptop(opened: Any) -> None:
         assert panel.minimumSizeHint().width() <= 350, panel.TITLE
         assert panel.minimumWidth() <= 350
         assert panel.body.parentWidget().minimumSizeHint().width() <= 335, panel.TITLE
+
+
+def test_the_slice_fills_a_window_of_another_size_unless_it_was_zoomed(opened: Any) -> None:
+    viewer, bench, _ = opened
+    bench.view.plane = "axial"
+    camera = viewer.scene.camera
+    fitted = camera.zoom
+    height, width = viewer.canvas.size
+    viewer.canvas.size = (2 * height, 2 * width)
+    assert camera.zoom == pytest.approx(2 * fitted)
+    camera.zoom *= 3
+    kept = camera.zoom
+    viewer.canvas.size = (height, width)
+    assert camera.zoom == kept
+
+
+def test_nothing_in_a_dock_is_cut_off(opened: Any, qtbot: Any) -> None:
+    _, _, panels = opened
+    for panel in panels.values():
+        panel.resize(panel.minimumSizeHint().width(), 500)
+        panel.show()
+    for box in panels["Reconstruct"].boxes:
+        box.opener.setChecked(True)
+    for title, panel in panels.items():
+        column = panel.findChild(Column)
+        qtbot.waitUntil(
+            lambda c=column: c.viewport().width() >= c.widget().minimumSizeHint().width()
+        )
+        assert panel.minimumSizeHint().width() <= 350, title
 
 
 def test_napari_s_menu_opens_the_same_docks(make_napari_viewer: Any, npe2pm: Any) -> None:

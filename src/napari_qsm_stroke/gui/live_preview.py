@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from psygnal import Signal
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 from napari_qsm_stroke.core.method import get_method
@@ -51,6 +52,8 @@ class LivePreview(QObject):
     ----------
     bench : Workbench
         Whose viewer and case it is about.
+    parent : QObject, optional
+        Lives at least as long.
 
     Attributes
     ----------
@@ -60,8 +63,8 @@ class LivePreview(QObject):
 
     told = Signal(str, str)
 
-    def __init__(self, bench: Workbench) -> None:
-        super().__init__()
+    def __init__(self, bench: Workbench, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._bench = bench
         self._step: Step | None = None
         self._case: Case | None = None
@@ -93,8 +96,8 @@ class LivePreview(QObject):
 
     @property
     def layer(self) -> Labels | None:
-        """Layer of the preview, or None where there is none."""
-        return self._layer
+        """Layer of the preview, or None where nothing is shown."""
+        return self._layer if self._layer is not None and self._layer.visible else None
 
     @property
     def working(self) -> bool:
@@ -117,7 +120,7 @@ class LivePreview(QObject):
         self._cancel()
         self._step = self._place = None
         self._again = False
-        self._hide()
+        self._drop()
         self.told.emit("", "plain")
 
     def _later(self) -> None:
@@ -179,7 +182,7 @@ class LivePreview(QObject):
             return None if preview is None else (preview, _as_shown(preview))
 
         def done(result: Made) -> None:
-            if result is not None and self._step is step:
+            if result is not None and self._wanted(step):
                 made.append(result[0])
                 self._show(method, *result)
 
@@ -200,7 +203,7 @@ class LivePreview(QObject):
             return preview, _as_shown(preview)
 
         def done(result: Made) -> None:
-            if result is not None and self._step is step:
+            if result is not None and self._wanted(step):
                 self._show(method, *result)
 
         if not after_slab:
@@ -221,10 +224,14 @@ class LivePreview(QObject):
         self._progressed(0.0, "")
         job.progressed.connect(self._progressed)
 
+    def _wanted(self, step: Step | None) -> bool:
+        """Whether this is still asked for; Qt may have deleted the panel meanwhile."""
+        return isalive(self) and step is not None and self._step is step
+
     def _over(self, outcome: Outcome) -> bool:
         """Take note of the end of a job; tell whether its preview still counts."""
         self._job = None
-        if self._step is None or self._timer.isActive():
+        if not self._wanted(self._step) or self._timer.isActive():
             return False
         if self._again:
             self._again = False
@@ -239,7 +246,7 @@ class LivePreview(QObject):
 
     def _progressed(self, fraction: float, _stage: str) -> None:
         if self._job is not None and self._step is not None and not self._timer.isActive():
-            tone = "plain" if self._layer is None else "good"
+            tone = "plain" if self.layer is None else "good"
             self.told.emit(f"{self._words} {100 * fraction:.0f} %", tone)
 
     # -- showing it --------------------------------------------------------------------------
@@ -249,23 +256,22 @@ class LivePreview(QObject):
         assert case is not None
         self._all_slices = preview.whole
         title = method.outputs[0].title
-        if self._layer is None or self._layer.data.shape != data.shape:
-            self._hide()
-            self._layer = self._insert(title, case)
+        if self._layer is None:
+            self._layer = self._insert(case)
         self._layer.name = f"Preview: {title.lower()}"
         self._layer.data = data
         self._layer.editable = False  # which new data have undone
+        self._layer.visible = True
         words = ALL if preview.whole else THIS
-        self.told.emit(words if data.any() else f"{words} Nothing is found.", "good")
+        self.told.emit(words if preview.found else f"{words} Nothing is found.", "good")
 
-    def _insert(self, title: str, case: Case) -> Labels:
+    def _insert(self, case: Case) -> Labels:
         """Add the layer on top; what was in the hand stays in the hand."""
         selection = self._bench.viewer.layers.selection
         active = selection.active
         layer = Labels(
             np.zeros(case.grid.shape[::-1], np.uint8),
-            name=title,
-            colormap=layers.colours(layers.Look(title, colours=(COLOUR,))),
+            colormap=layers.colours(layers.Look("Preview", colours=(COLOUR,))),
             **layers.geometry(case.grid),
         )
         layer.contour = 1
@@ -274,6 +280,11 @@ class LivePreview(QObject):
         return layer
 
     def _hide(self) -> None:
+        """Show nothing; to take the layer out and put it in again would take too long."""
+        if self._layer is not None:
+            self._layer.visible = False
+
+    def _drop(self) -> None:
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._bench.viewer.layers:
             self._bench.viewer.layers.remove(layer)

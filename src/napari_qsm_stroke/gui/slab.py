@@ -58,6 +58,7 @@ class Preview:
 
     mask: NDArray[np.uint8]
     whole: bool
+    found: bool
 
 
 def makes_masks(method: Method) -> bool:
@@ -154,7 +155,7 @@ class Proposals:
             return None
         full = method.complete(parameters)
         if full == dict(reference.parameters):
-            return Preview(reference.mask, whole=True)
+            return _whole(reference.mask)
         slab, within = cut(start, method, place)
         name = method.outputs[0].name
         key = (method.name, place)
@@ -170,7 +171,7 @@ class Proposals:
         where: list[Any] = [slice(None)] * 3
         where[place.axis] = place.index
         mask[tuple(where)] = within.of(made)
-        return Preview(mask, whole=False)
+        return Preview(mask, whole=False, found=bool(within.of(made).any()))
 
     def of_whole(
         self, method: Method, parameters: Mapping[str, Any], progress: Progress
@@ -185,7 +186,7 @@ class Proposals:
         if self._last is not None and self._last[::2] == (method.name, full):
             _, place, _, tried = self._last
             self._agreements[(method.name, place)] = dice(tried, place.of(mask))
-        return Preview(mask, whole=True)
+        return _whole(mask)
 
     def _start(self, method: Method, progress: Progress) -> Case:
         """Return the case as the method finds it in a run.
@@ -219,6 +220,10 @@ class Proposals:
             return None
         self._references[method.name] = Reference(record.parameters, volume.data)
         return self._references[method.name]
+
+
+def _whole(mask: NDArray[np.uint8]) -> Preview:
+    return Preview(mask, whole=True, found=bool(mask.any()))
 
 
 def _last(case: Case, method: Method) -> Record | None:

@@ -46,7 +46,7 @@ class View:
                 position=position, font_size=16, color="#ffd166", box=False, visible=True
             )
         viewer.canvas.overlays["qsm_stroke_use"] = TextOverlay(
-            text="Research use only. Not a medical device.",
+            text="Research use only.\nNot a medical device.",  # short of the letter beside it
             position="top_left",
             font_size=8,
             color="#9aa0a6",
@@ -55,6 +55,8 @@ class View:
         )
         viewer.canvas.overlays.scale_bar.visible = True
         self.radiological = True
+        self._fitted: tuple[float, tuple[float, ...]] | None = None
+        viewer.canvas.events.size.connect(self._resized)
         viewer.dims.events.order.connect(self._label)
         viewer.dims.events.ndisplay.connect(self._label)
         viewer.scene.camera.events.orientation.connect(self._label)
@@ -81,7 +83,7 @@ class View:
         extra = dims.ndim - 3
         dims.ndisplay = 2
         dims.order = (*range(extra), *(extra + axis for axis in PLANES[name]))
-        self._viewer.reset_view()
+        self._fit()
 
     @property
     def axis(self) -> int:
@@ -107,6 +109,17 @@ class View:
         """Axes in the order of the canvas, counted among the last three (S, A, R)."""
         extra = self._viewer.dims.ndim - 3
         return [axis - extra for axis in self._viewer.dims.order if axis >= extra]
+
+    def _fit(self) -> None:
+        self._viewer.reset_view()
+        camera = self._viewer.scene.camera
+        self._fitted = (camera.zoom, camera.center)
+
+    def _resized(self) -> None:
+        """Fit the slice into a window of another size, unless the reader has zoomed or moved it."""
+        camera = self._viewer.scene.camera
+        if (camera.zoom, camera.center) == self._fitted and self._viewer.dims.ndisplay == 2:
+            self._fit()
 
     def _label(self) -> None:
         for edge, letter in self.letters().items():

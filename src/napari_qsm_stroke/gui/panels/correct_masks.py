@@ -97,6 +97,7 @@ class CorrectPanel(Panel):
         self.brush.setValue(4)
         self.brush.valueChanged.connect(self._set_brush)
         self.brush_label = QLabel()
+        self._tell_brush()
         row.addWidget(QLabel("Brush"))
         row.addWidget(self.brush, 1)
         row.addWidget(self.brush_label)
@@ -302,9 +303,13 @@ class CorrectPanel(Panel):
         if layer is not None:
             getattr(layer, action)()
 
-    def _set_brush(self, _value: int = 0) -> None:
+    def _tell_brush(self) -> float:
         millimetres = self.brush.value() / 2
         self.brush_label.setText(f"{millimetres:.1f} mm")
+        return millimetres
+
+    def _set_brush(self, _value: int = 0) -> None:
+        millimetres = self._tell_brush()
         layer = self.bench.scene.mask(self.name)
         if layer is not None:
             editing.set_brush(layer, millimetres, self.ball.isChecked())

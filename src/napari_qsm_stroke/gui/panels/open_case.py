@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 BUSY = "Wait for the case that is being opened, or cancel it."
 FROM_SIDECAR = "from the sidecars"
 SIGNS: dict[PhaseSign, str] = {
-    "auto": "by the scanner (GE negated)",
+    "auto": "by the scanner",
     "keep": "as stored",
     "negate": "negated",
 }

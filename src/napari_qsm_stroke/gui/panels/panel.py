@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import (
     QDockWidget,
     QFrame,
@@ -57,6 +57,23 @@ class Ears:
         self._connected.clear()
 
 
+class Column(QScrollArea):
+    """Scrolls up and down only, and is never narrower than what it shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the widget inside."""
+        if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            bar = self.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(self.widget().minimumSizeHint().width() + bar)
+        return bool(super().eventFilter(watched, event))
+
+
 class Panel(QWidget):
     """A dock of the plugin.
 
@@ -86,10 +103,7 @@ class Panel(QWidget):
         outer.setSpacing(2)
         self.view_bar = ViewBar(self.bench)
         outer.addWidget(self.view_bar)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll = Column()
         inner = QWidget()
         self.body = QVBoxLayout(inner)
         self.body.setContentsMargins(6, 2, 6, 2)

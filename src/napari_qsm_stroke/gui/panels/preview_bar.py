@@ -36,7 +36,7 @@ class PreviewBar(QWidget):
 
     def __init__(self, bench: Workbench, ears: Ears) -> None:
         super().__init__()
-        self.preview = LivePreview(bench)
+        self.preview = LivePreview(bench, self)
         ears.listen(self.preview.told, self._tell)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

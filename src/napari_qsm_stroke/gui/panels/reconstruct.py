@@ -67,6 +67,7 @@ class StepBox(QFrame):
         words = method.name.replace("_", " ").capitalize()
         name = words if improves else method.outputs[0].title
         title = QLabel(name)
+        title.setWordWrap(True)
         title.setToolTip("Makes: " + ", ".join(q.title for q in method.outputs))
         self.outcome = note("")
         self.outcome.setWordWrap(False)
