@@ -4,8 +4,9 @@ A result is projected on a few fixed patterns of random signs. Two results that 
 three times the tolerance, wherever and however, differ in one of the projections, but for one case
 in a thousand. The runs are: all defaults; those on fine voxels with a hole in the brain and bad
 data; one echo; the same echoes said to have come at other times; every number set to another value,
-without what is optional; all that can be 0 set to 0; and every other choice of a parameter. The
-defaults are kept too: another number of iterations shows only where a method does not end before.
+without what is optional; large tolerances; all that can be 0 set to 0; and every other choice of a
+parameter. The defaults are kept too: another number of iterations shows only where a method does
+not end before.
 """
 
 from __future__ import annotations
@@ -110,11 +111,11 @@ def runs_of(entry: Method) -> Iterator[tuple[str, list[float] | str]]:
 
     yield "defaults", "; ".join(f"{p.name}={p.default!r} {p.unit}" for p in entry.parameters)
     yield from numbers("default", plain(entry))
-    yield from numbers("bad data", call(entry, rough_head()))
+    yield from numbers("bad scan", call(entry, rough_head()))
     for run, values in _other_runs(entry).items():
-        scene = head().first_echo() if run == "one echo" else head()
+        scene = {"one echo": head().first_echo, "other numbers": rough_head}.get(run, head)()
         changes = dict(values)
-        if run == "numbers":
+        if run == "other numbers":
             changes |= {a.name: None for a in (*entry.inputs, *entry.headers) if a.optional}
         try:
             yield from numbers(run, call(entry, scene, **changes))
@@ -138,7 +139,10 @@ def _other_runs(entry: Method) -> dict[str, dict[str, Any]]:
     numbers = [p for p in entry.parameters if p.type in (int, float)]
     numeric = {p.name: other[p.name] for p in numbers}
     if numeric or any(a.optional for a in entry.inputs):
-        runs["numbers"] = {**numeric, **few}
+        runs["other numbers"] = {**numeric, **few}
+    loose = {p.name: min(10 * p.default, 0.5) for p in numbers if p.name.endswith("tol")}
+    if loose:
+        runs["loose"] = dict(loose)
     off = [p.name for p in numbers if p.minimum == 0 != p.default and not p.open_minimum]
     if off:
         runs["off"] = {**dict.fromkeys(off, 0), **few}

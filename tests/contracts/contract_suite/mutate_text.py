@@ -56,6 +56,9 @@ def with_change(source: str, place: Place) -> tuple[str, str]:
     node = _nodes(tree)[place[0]]
     what, change = list(_changes(node))[place[1]]
     words = f"{what}: {ast.unparse(node).splitlines()[0][:70]}"
+    if isinstance(node, ast.Constant):  # many are alike
+        around = next(n for n in ast.walk(tree) if node in ast.iter_child_nodes(n))
+        words += f" in {ast.unparse(around).splitlines()[0][:70]}"
     line = getattr(node, "lineno", 0)
     change(node)
     return f"line {line}: {words}", ast.unparse(ast.fix_missing_locations(tree))
@@ -66,9 +69,16 @@ def _nodes(tree: ast.Module) -> list[ast.AST]:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     statements = [s for f in functions for s in _statements(f)]
     statements += [s for s in tree.body if isinstance(s, ast.Assign) and _number(s.value)]
-    raised = {n for s in ast.walk(tree) if isinstance(s, ast.Raise) for n in ast.walk(s)}
+    words = {n for s in ast.walk(tree) if _only_tells(s) for n in ast.walk(s)}
     found = dict.fromkeys(n for s in statements for n in ast.walk(s))
-    return [n for n in found if n not in raised]
+    return [n for n in found if n not in words]
+
+
+def _only_tells(node: ast.AST) -> bool:
+    """Errors, and how far the work has come: no result depends on it."""
+    if isinstance(node, ast.Call):
+        return _name(node.func) in {"progress", "part"}
+    return isinstance(node, ast.Raise)
 
 
 def _statements(function: ast.FunctionDef) -> list[ast.stmt]:

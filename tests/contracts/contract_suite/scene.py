@@ -203,7 +203,7 @@ def build(shape: Shape, size: Size, b0: Size, zoom: float = 1.0, *, hole: bool =
         "phase": np.angle(np.exp(1j * (clean + grain))),
         "phase_offset": np.full((*shape, 1), 0.4),
         "unwrapped_phase": (clean + grain) * brain[..., None],
-        "phase_quality": 0.9 * brain - 0.3 * (brain & (radius > 0.66) & (z < -0.4)),
+        "phase_quality": (0.9 - 0.7 * np.clip((radius - 0.45) / 0.27, 0, 1) * (z < -0.1)) * brain,
         "total_field": total * brain,
         "field_noise": (1e-3 + 1e-4 * np.abs(texture)) * np.where(noisy, 6, 1) * brain,
         "local_field": local * brain,
@@ -248,7 +248,7 @@ def rough_head() -> Scene:
     turned = np.abs(noise(scene.maps["phase"].shape, 102)) > 1.71
     turned[..., :2] = False
     x, y, z = np.indices(scene.inside.shape)
-    ramp = (0.9 + 0.03 * x - 0.01 * y + 0.02 * z)[..., None] * np.array([1, -1, 1])
+    ramp = (0.3 + 0.03 * x - 0.01 * y + 0.02 * z)[..., None] * np.array([1, -1, 1])
     grain = {
         "magnitude": lambda a, g: np.where(lost, 0, a * (1 + 0.25 * g)),
         "phase": lambda a, g: np.angle(np.exp(1j * (a + ramp + 0.1 * g))),
@@ -256,7 +256,7 @@ def rough_head() -> Scene:
             a + scene.inside[..., None] * (0.1 * g) + 2 * np.pi * turned
         ),
         "total_field": lambda a, g: a + 0.005 * g,
-        "local_field": lambda a, g: a + 0.005 * g,
+        "local_field": lambda a, g: a + 0.005 * g + 0.25 * turned[..., 2] * scene.inside,
         "susceptibility": lambda a, g: a + 0.02 * g,
         "swi": lambda a, g: a * (1 + 0.1 * g),
     }
