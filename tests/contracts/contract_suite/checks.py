@@ -98,6 +98,8 @@ def _other(parameter: Parameter, owner: str) -> Any:
     else:
         low = 0.0 if parameter.minimum is None else parameter.minimum
         candidates = [low + 0.7 * (default - low), 1.3 * default, default + 0.1]
+        if default == 0 and parameter.maximum is not None:
+            candidates = [0.25 * parameter.maximum]
     for candidate in candidates:
         try:
             if candidate != default:

@@ -24,4 +24,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "r2star_fit": {"echo times from zero": ONLY_DIFFERENCES},
     "r2star_nonlinear": {"echo times from zero": ONLY_DIFFERENCES},
     "refine_brain": {"one more: 0 in (0, 0, 0)": "all of the border is one part"},
+    "tv": dict.fromkeys(
+        (
+            "another number: 0.6 in 0.0 if choose == 'fixed' else 0.6",
+            "comparison turned round: choose == 'fixed'",
+        ),
+        "how progress is shared out",
+    ),
 }
