@@ -97,6 +97,37 @@ def test_a_lobulated_bleeding_is_no_vein():
     assert dice(veins[owner >= 0] > 0, calm[owner >= 0] > 0) > 0.9
 
 
+def test_streaks_are_told_by_a_magnitude_that_knows_nothing_of_them():
+    """Tubes in map and magnitude are veins; of those in the map alone, next to nothing is left."""
+    chi, mask, owner, _ = scene(seed=6)
+    streak = np.where(mask > 0, owner % 3 == 0, False) & (owner >= 0)
+    rng = np.random.default_rng(2)
+    signal = np.exp(-3 * np.where(streak, 0, np.where(owner >= 0, chi, 0)))
+    noise = (0.002 / (signal + rng.normal(0, 0.02, SHAPE))).astype(np.float32)
+    blind = vein_filter(chi, mask, voxel_size=(1, 1, 1))
+    seen = vein_filter(chi, mask, noise, voxel_size=(1, 1, 1))
+    veins = (owner >= 0) & ~ndimage.binary_dilation(streak, iterations=3)
+    assert blind[streak].mean() > 0.8
+    assert seen[streak].mean() < 0.15
+    assert dice(seen[veins] > 0, blind[veins] > 0) > 0.95
+    bright = vein_filter(chi, mask, (0.002 * signal).astype(np.float32), voxel_size=(1, 1, 1))
+    assert (bright == blind).all()  # a magnitude that shows no vein tells nothing
+
+
+def test_nothing_is_found_around_a_hole_of_the_map():
+    chi, mask, _, _ = scene(seed=3)
+    index = np.moveaxis(np.indices(SHAPE), 0, -1)
+    away = np.linalg.norm(index - np.array([50, 20, 20]), axis=-1)
+    rim = np.abs(away - 7.5) < 1.0  # what a haemorrhage of 5 mm without signal leaves behind
+    torn = np.where(rim & (index[..., 2] % 5 < 2), 0.25, chi).astype(np.float32)
+    hole = mask * (away > 5)
+    there = vein_filter(torn, hole, voxel_size=(1, 1, 1), streaks=0.0)
+    gone = vein_filter(torn, hole, voxel_size=(1, 1, 1))
+    assert there[rim].mean() > 0.2
+    assert gone[away < 9].sum() == 0
+    assert dice(gone[away > 14] > 0, there[away > 14] > 0) > 0.98
+
+
 def test_noise_alone_gives_next_to_nothing():
     noise = np.random.default_rng(8).normal(0, 0.02, SHAPE).astype(np.float32)
     veins = vein_filter(noise, np.ones(SHAPE, np.uint8), voxel_size=(1, 1, 1))

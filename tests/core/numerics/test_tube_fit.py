@@ -7,7 +7,8 @@ import pytest
 from scipy import ndimage
 
 from napari_qsm_stroke.core.numerics.centre_lines import centre_lines
-from napari_qsm_stroke.core.numerics.tube_fit import contrast_around, fit_tubes
+from napari_qsm_stroke.core.numerics.shared_contrast import shared_contrast
+from napari_qsm_stroke.core.numerics.tube_fit import fit_tubes
 
 SHAPE = (48, 44, 40)
 SIZES = [(1.0, 1.0, 1.0), (0.9, 0.9, 1.6)]
@@ -85,7 +86,7 @@ def test_a_thin_tube_says_that_it_is_not_sure():
     assert relative[0] > 0.15 > 0.08 > relative[1]
 
 
-def test_contrast_around_bridges_weak_knowledge_and_keeps_differences_apart():
+def test_shared_contrast_bridges_weak_knowledge_and_keeps_differences_apart():
     """A thin tube takes the level of the wide one beside it, not of one far away."""
     size = (1.0, 1.0, 1.0)
     places = [0.25, 0.3, 0.75]
@@ -100,11 +101,28 @@ def test_contrast_around_bridges_weak_knowledge_and_keeps_differences_apart():
     fit = fit_tubes(
         image, mask > 0.2, image, np.ones(SHAPE, bool), voxel_size=size, piece_length=12.0
     )
-    level = contrast_around(fit)
+    level = shared_contrast(fit, image, voxel_size=size)
     counts = np.bincount(fit.lines.piece)
     x = np.bincount(fit.lines.piece, fit.lines.points[:, 0]) / counts
     assert level[x < 18] == pytest.approx(0.2, rel=0.1)
     assert level[x > 28] == pytest.approx(0.35, rel=0.1)
+
+
+def test_a_bundle_of_thin_tubes_is_told_by_the_wide_one_beside_it():
+    """Thin tubes all seem too wide and too weak: they must not outvote the one that is resolved."""
+    size, image, mask = (1.0, 1.0, 1.0), np.zeros(SHAPE), np.zeros(SHAPE)
+    for number, radius in enumerate([0.35, 1.2, 0.35, 0.35, 0.35]):
+        share, _, _ = tube(radius, size, (0.1, 0.1, 1), np.array([0.15 + 0.17 * number, 0.5, 0.5]))
+        image += 0.4 * ndimage.gaussian_filter(share, 0.35)
+        mask = np.maximum(mask, share)
+    image = (image + np.random.default_rng(1).normal(0, 0.008, SHAPE)).astype(np.float32)
+    fit = fit_tubes(
+        image, mask > 0.15, image, np.ones(SHAPE, bool), voxel_size=size, piece_length=5.0
+    )
+    thin = fit.cylinders.radius < 0.75
+    assert np.nanmedian(fit.cylinders.contrast[thin]) < 0.34  # what they say of themselves
+    level = shared_contrast(fit, image, voxel_size=size)
+    assert np.median(level[thin]) == pytest.approx(0.4, rel=0.1)
 
 
 def test_a_fork_becomes_three_branches_and_a_ring_one():
@@ -130,4 +148,4 @@ def test_nothing_gives_nothing():
     image = np.zeros(SHAPE, np.float32)
     fit = fit_tubes(image, nothing, image, ~nothing, voxel_size=size, piece_length=12.0)
     assert fit.lines.pieces == 0
-    assert contrast_around(fit).shape == (0,)
+    assert shared_contrast(fit, image, voxel_size=size).shape == (0,)

@@ -13,37 +13,54 @@ from napari_qsm_stroke.core.masks.morphology import (
     Bools,
     Size,
     box_around,
+    close,
     dilate,
+    erode,
     without_small_parts,
 )
+from napari_qsm_stroke.core.masks.signal_loss import without_signal_loss
 from napari_qsm_stroke.core.masks.smoothing import extended, smooth
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.rank import opening
-from napari_qsm_stroke.core.numerics.tube_fit import contrast_around, fit_tubes
+from napari_qsm_stroke.core.numerics.shared_contrast import shared_contrast
+from napari_qsm_stroke.core.numerics.tube_fit import fit_tubes
 from napari_qsm_stroke.core.numerics.tubes import ridges, tube_response
 from napari_qsm_stroke.core.progress import Progress, part, silent, steps
-from napari_qsm_stroke.core.quantities import FieldMask, Susceptibility, Veins, VoxelSize
+from napari_qsm_stroke.core.quantities import (
+    FieldMask,
+    FieldNoise,
+    Susceptibility,
+    Veins,
+    VoxelSize,
+)
 
 if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 TEXTURE_QUANTILES = (0.5, 0.75)
 MASS = 0.8
+EDGE_MM = 3.0
+HOLE_MM3 = 65.0
+NOTCH_MM, DEEP_MM = 8.0, 5.0
+TOO_BRIGHT = 1.7
+"""Over the contrast of most veins: blood without any oxygen has 2.5 times that of veins."""
 MARGIN = 2  # voxels, for the derivatives
 BACKGROUND_MM = 10.0
-PIECE_MM = 12.0
+PIECE_MM = 4.0
+"""Blood may change within a few mm: longer pieces mix it."""
 MIDDLE_QUANTILE = 0.75
 """Of the contrast of what the filter follows: in the middle of most veins."""
 
 
 @method(
     cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195", "10.3389/fnins.2017.00089"),
-    memory=10.5,
-    revision=2,
+    memory=12,
+    revision=3,
 )
 def vein_filter(
     susceptibility: Susceptibility,
     field_mask: FieldMask,
+    field_noise: FieldNoise | None = None,
     *,
     voxel_size: VoxelSize,
     progress: Progress = silent,
@@ -52,9 +69,10 @@ def vein_filter(
     widest_radius: Annotated[float, Interval(gt=0.5, le=10), Unit("mm")] = 2.5,
     sensitivity: Annotated[float, Interval(gt=0, le=200)] = 15.0,
     connection: Annotated[float, Interval(gt=0, le=1)] = 0.7,
-    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.25,
+    extent: Annotated[float, Interval(gt=0, lt=1)] = 0.22,
     mass_level: Annotated[float, Interval(gt=0, le=10)] = 0.45,
     margin: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 2.0,
+    streaks: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 4.5,
     smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
 ) -> Veins:
     """Find bright tubes, however faint, and every voxel that their blood fills in part.
@@ -77,6 +95,8 @@ def vein_filter(
         In ppm; any factor and any offset give the same veins.
     field_mask : ndarray of uint8, shape (X, Y, Z)
         Where the susceptibility is valid.
+    field_noise : ndarray of float32, shape (X, Y, Z), optional
+        Tells what is dark in the magnitude. Without it streaks are not told from veins.
     voxel_size : tuple of float
         In mm.
     progress : Progress
@@ -97,6 +117,8 @@ def vein_filter(
         mass (haemorrhage, nucleus, sinus): no vein is found in it.
     margin : float
         Nor this far around it.
+    streaks : float
+        Nor this far around one that is brighter than veins, or around a hole of the map.
     smallest_part : float
         Parts below this volume are dropped.
 
@@ -126,38 +148,65 @@ def vein_filter(
     del tubes
     if not found.any():
         return veins
-    level = mass_level * float(np.quantile(contrast[found], MIDDLE_QUANTILE))
-    mass = _masses(whole, calm, inside, level, widest_radius, voxel_size)
-    free = inside & ~dilate(mass, margin, voxel_size)
-    del whole, calm, mass
+    middle = float(np.quantile(contrast[found], MIDDLE_QUANTILE))
+    levels = mass_level * middle, max(mass_level, 1) * middle
+    mass, strong = _masses(whole, calm, inside, levels, widest_radius, voxel_size)
+    free = inside & ~dilate(mass, margin, voxel_size) & ~dilate(strong, streaks, voxel_size)
+    del whole, calm, mass, strong
     progress(0.8, "calibre")
-    vein = _filled(found & free, chi, contrast, free, extent, voxel_size)
+    noise = None if field_noise is None else field_noise[box]
+    vein = _filled(found & free, chi, contrast, noise, free, extent, voxel_size)
     veins[box] = without_small_parts(vein, smallest_part, voxel_size)
     return veins
 
 
 def _filled(
-    found: Bools, chi: FloatArray, contrast: FloatArray, allowed: Bools, extent: float, size: Size
+    found: Bools,
+    chi: FloatArray,
+    contrast: FloatArray,
+    noise: FloatArray | None,
+    allowed: Bools,
+    extent: float,
+    size: Size,
 ) -> Bools:
     """Voxels in and beside what was found that are filled to more than ``extent`` with blood."""
     fit = fit_tubes(chi, found, contrast, allowed, voxel_size=size, piece_length=PIECE_MM)
+    if noise is not None:
+        fit = fit.without(without_signal_loss(fit, chi, noise, voxel_size=size))
     vein = np.zeros(found.shape, dtype=bool)
-    blood = contrast_around(fit)
+    blood = shared_contrast(fit, chi, voxel_size=size)
     if not np.isfinite(blood).any():
         return vein
+    beside = fit.cylinders.background
+    beside = np.where(np.isfinite(beside), beside, np.nanmedian(beside))
     near = np.argwhere(dilate(found, 1.01 * max(size), size) & allowed)
     _, point = cKDTree(fit.lines.points).query(near * np.array(size))
-    where = tuple(near.T)
-    vein[where] = contrast[where] > extent * blood[fit.lines.piece[point]]
+    piece, where = fit.lines.piece[point], tuple(near.T)
+    vein[where] = fit.kept[piece] & (chi[where] > beside[piece] + extent * blood[piece])
     return vein
 
 
 def _masses(
-    whole: FloatArray, calm: FloatArray, inside: Bools, level: float, radius: float, size: Size
-) -> Bools:
-    """What is wider than a vein and brighter than its surroundings by ``level``."""
+    whole: FloatArray,
+    calm: FloatArray,
+    inside: Bools,
+    levels: tuple[float, float],
+    radius: float,
+    size: Size,
+) -> tuple[Bools, Bools]:
+    """What is wider than a vein and brighter than its surroundings by two levels.
+
+    The second kind with its edge and its arms. Holes of the map belong to it: their phase was too
+    wild to be used.
+    """
+    around = smooth(whole, BACKGROUND_MM, size)
     wide = opening(calm, MASS * radius, size)
-    return np.asarray(inside & (wide - smooth(whole, BACKGROUND_MM, size) > level))
+    wide -= around
+    mass, strong = inside & (wide > levels[0]), inside & (wide > levels[1])
+    strong |= dilate(strong, EDGE_MM, size) & (calm - around > levels[1])
+    strong = _touching(strong | (inside & (calm - around > TOO_BRIGHT * levels[1])), strong)
+    deep = erode(close(inside, NOTCH_MM, size), DEEP_MM, size)
+    return mass, strong | without_small_parts(deep & ~inside, HOLE_MM3, size)
 
 
 def _scales(smallest: float, largest: float) -> list[float]:
@@ -191,8 +240,12 @@ def _tubes(
 
 def _connected(tubes: FloatArray, inside: Bools, connection: float) -> Bools:
     """All above the lower level that hang together with something above the upper one."""
-    labels, count = ndimage.label((tubes > connection) & inside, structure=np.ones((3, 3, 3)))
+    return _touching((tubes > connection) & inside, (tubes > 1) & inside)
+
+
+def _touching(mask: Bools, seeds: Bools) -> Bools:
+    """Parts of the mask that hold a seed."""
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
     keep = np.zeros(count + 1, dtype=bool)
-    keep[labels[(tubes > 1) & inside]] = True
-    keep[0] = False
+    keep[labels[seeds]] = True
     return np.asarray(keep[labels])

@@ -56,6 +56,12 @@ class CentreLines:
         """How many pieces there are."""
         return int(self.piece[-1]) + 1 if len(self.piece) else 0
 
+    def middles(self) -> NDArray[np.float64]:
+        """Mean of the points of each piece, shape (pieces, 3), in mm."""
+        counts = np.bincount(self.piece, minlength=self.pieces)
+        sums = [np.bincount(self.piece, axis, minlength=self.pieces) for axis in self.points.T]
+        return np.asarray(np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None])
+
 
 def centre_lines(
     mask: NDArray[np.bool_],

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Size = tuple[float, float, float]
 SUBDIVISIONS = 4
+FEWEST_VOXELS = 8
 INDEPENDENT_MM3 = 6.0
 """Volume of map that holds one independent value: errors of neighbouring voxels go together."""
 
@@ -64,6 +65,41 @@ class Cylinders:
     background: NDArray[np.float64]
     misfit: NDArray[np.float64]
     voxels: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Straight lines of the image against the part filled, for each of R radii and each piece.
+
+    Parameters
+    ----------
+    voxels : ndarray of int64, shape (pieces,)
+        Beside each piece.
+    mean : ndarray of shape (pieces,)
+        Of the image there.
+    level, spread : ndarray of shape (R, pieces)
+        Mean of the part filled, and sum of the squares of what differs from it.
+    contrast : ndarray of shape (R, pieces)
+        Slope of the lines.
+    misfit : ndarray of shape (R, pieces)
+        Sum of squares that the lines leave; without any tube where the slope is not above zero.
+    best : ndarray of int64, shape (pieces,)
+        Radius with the smallest misfit.
+    variance : ndarray of shape (pieces,)
+        That goes with a misfit: chances fall by ``exp(-misfit / (2 variance))``.
+    usable : ndarray of bool, shape (pieces,)
+        Whether there are voxels enough, brighter along the line than beside it.
+    """
+
+    voxels: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    level: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    contrast: NDArray[np.float64]
+    misfit: NDArray[np.float64]
+    best: NDArray[np.int64]
+    variance: NDArray[np.float64]
+    usable: NDArray[np.bool_]
 
 
 def near_voxels(
@@ -145,6 +181,56 @@ def _fill(offset: Any, tangent: Any, size: Any, squares: Any, filled: Any) -> No
             filled[r, n] = total / parts**3
 
 
+def compare(
+    image: FloatArray,
+    near: Near,
+    lines: CentreLines,
+    filled: FloatArray,
+    *,
+    voxel_size: Size,
+) -> Comparison:
+    """Fit background and contrast of each piece for every radius.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (X, Y, Z)
+        Whatever the tubes are bright in.
+    near : Near
+        Voxels beside the tubes.
+    lines : CentreLines
+        The pieces.
+    filled : ndarray of float32, shape (R, N)
+        From ``part_filled``.
+    voxel_size : tuple of float
+        In mm.
+    """
+    count = lines.pieces
+    piece = lines.piece[near.point]
+    values = image[tuple(near.index.T)].astype(np.float64)
+
+    def total(what: NDArray[Any]) -> NDArray[np.float64]:
+        return np.bincount(piece, what, minlength=count).astype(np.float64)
+
+    n = np.bincount(piece, minlength=count)
+    mean = total(values) / np.maximum(n, 1)
+    centred = values - mean[piece]
+    power = total(centred**2)
+    misfit, slope, spread, level = (np.empty((len(filled), count)) for _ in range(4))
+    for r in range(len(filled)):
+        part = filled[r].astype(np.float64)
+        level[r] = total(part) / np.maximum(n, 1)
+        part -= level[r][piece]
+        spread[r] = np.maximum(total(part**2), 1e-9)
+        slope[r] = total(part * centred) / spread[r]
+        misfit[r] = np.where(slope[r] > 0, power - slope[r] ** 2 * spread[r], power)
+    best = misfit.argmin(0)
+    at = (best, np.arange(count))
+    independent = np.maximum(n * np.prod(voxel_size) / INDEPENDENT_MM3, 4.0)
+    variance = np.maximum(misfit[at] / np.maximum(independent - 3.0, 1.0), 1e-12)
+    usable = (n >= FEWEST_VOXELS) & (slope[at] > 0)
+    return Comparison(n, mean, level, spread, slope, misfit, best, variance, usable)
+
+
 def fit_cylinders(
     image: FloatArray,
     near: Near,
@@ -171,43 +257,20 @@ def fit_cylinders(
     voxel_size : tuple of float
         In mm.
     """
-    count = lines.pieces
-    piece = lines.piece[near.point]
-    values = image[tuple(near.index.T)].astype(np.float64)
-
-    def total(what: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(piece, what, minlength=count).astype(np.float64)
-
-    n = np.bincount(piece, minlength=count)
-    mean = total(values) / np.maximum(n, 1)
-    centred = values - mean[piece]
-    power = total(centred**2)
-    misfit, slope, spread, level = (np.empty((len(radii), count)) for _ in range(4))
-    for r in range(len(radii)):
-        part = filled[r].astype(np.float64)
-        level[r] = total(part) / np.maximum(n, 1)
-        part -= level[r][piece]
-        spread[r] = np.maximum(total(part**2), 1e-9)
-        slope[r] = total(part * centred) / spread[r]
-        misfit[r] = np.where(slope[r] > 0, power - slope[r] ** 2 * spread[r], power)
-    best = misfit.argmin(0)
-    at = (best, np.arange(count))
-    independent = np.maximum(n * np.prod(voxel_size) / INDEPENDENT_MM3, 4.0)
-    variance = np.maximum(misfit[at] / np.maximum(independent - 3.0, 1.0), 1e-12)
-    variance *= independent / np.maximum(n, 1)
-    chance = np.exp(-0.5 * (misfit - misfit[at]) * independent / np.maximum(n, 1) / variance)
-    chance = np.where(slope > 0, chance, 0) + 1e-300
+    found = compare(image, near, lines, filled, voxel_size=voxel_size)
+    at = (found.best, np.arange(lines.pieces))
+    worse = found.misfit - found.misfit[at]
+    chance = np.where(found.contrast > 0, np.exp(-0.5 * worse / found.variance), 0) + 1e-300
     chance /= chance.sum(0)
     radius = (chance * radii[:, None]).sum(0)
-    contrast = (chance * slope).sum(0)
-    own = variance * np.maximum(n, 1) / independent / spread
-    contrast_sd = np.sqrt((chance * (own + (slope - contrast) ** 2)).sum(0))
+    contrast = (chance * found.contrast).sum(0)
+    own = found.variance / found.spread
+    contrast_sd = np.sqrt((chance * (own + (found.contrast - contrast) ** 2)).sum(0))
     radius_sd = np.sqrt((chance * (radii[:, None] - radius) ** 2).sum(0))
-    usable = (n >= 8) & (slope[at] > 0)
-    background = mean - (chance * slope * level).sum(0)
+    background = found.mean - (chance * found.contrast * found.level).sum(0)
 
     def known(what: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(usable, what, np.nan)
+        return np.where(found.usable, what, np.nan)
 
     return Cylinders(
         known(radius),
@@ -215,6 +278,30 @@ def fit_cylinders(
         known(contrast),
         known(contrast_sd),
         known(background),
-        known(np.sqrt(np.maximum(misfit[at], 0) / np.maximum(n, 1))),
-        n,
+        known(np.sqrt(np.maximum(found.misfit[at], 0) / np.maximum(found.voxels, 1))),
+        found.voxels,
     )
+
+
+def contrast_chances(found: Comparison, contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How well each contrast suits each piece, whatever its radius: shape (pieces, contrasts).
+
+    Parameters
+    ----------
+    found : Comparison
+        From ``compare``.
+    contrasts : ndarray of float64, shape (C,)
+        In the unit of the image, above zero.
+
+    Returns
+    -------
+    ndarray of float64, shape (pieces, C)
+        Likelihood over its largest value; 1 everywhere where a piece tells nothing.
+    """
+    chances = np.ones((len(found.voxels), len(contrasts)))
+    for piece in np.flatnonzero(found.usable):
+        spread, slope = found.spread[:, piece, None], found.contrast[:, piece, None]
+        log = spread * contrasts * (slope - 0.5 * contrasts) / found.variance[piece]
+        chances[piece] = np.exp(log - log.max()).sum(0)
+        chances[piece] /= chances[piece].max()
+    return chances

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from napari_qsm_stroke.core.numerics.centre_lines import CentreLines, centre_lines
 from napari_qsm_stroke.core.numerics.cylinders import (
@@ -32,29 +31,35 @@ SHORTEST_MM = 3.0
 REGION_MM = 2.0
 """How far beyond a tube its background is looked for."""
 REACH_MM = 4.5
-NEIGHBOURS = 24
-SAME_BLOOD_MM = 10.0
-BETWEEN = 0.1
-"""Relative standard deviation of blood between veins that are ``SAME_BLOOD_MM`` apart."""
-WITHIN = 0.03
 RESOLVED_VOXELS = 0.75
 """Least radius for which the contrast is told from the radius (Ward et al. 2017)."""
-UNRESOLVED = 0.5
-"""Relative standard deviation of the contrast of a thinner tube, however well it fits."""
 
 
 @dataclass(frozen=True, eq=False)
 class TubeFit:
-    """Lines, the voxels beside them, what was fitted, the smear that fitted best, and the side.
+    """Lines, the voxels beside them, and what was fitted.
 
-    ``side`` is that of a cube with the volume of a voxel; both are in mm.
+    ``radii`` were tried, ``blur`` is the smear that fitted best, ``side`` that of a cube with the
+    volume of a voxel; all are in mm. ``kept`` tells which pieces are tubes at all.
     """
 
     lines: CentreLines
     near: Near
     cylinders: Cylinders
+    radii: NDArray[np.float64]
     blur: float
     side: float
+    kept: NDArray[np.bool_]
+
+    def without(self, pieces: NDArray[np.bool_]) -> TubeFit:
+        """Forget what was fitted to some of the pieces."""
+        known = replace(
+            self.cylinders,
+            radius=np.where(pieces, np.nan, self.cylinders.radius),
+            contrast=np.where(pieces, np.nan, self.cylinders.contrast),
+            background=np.where(pieces, np.nan, self.cylinders.background),
+        )
+        return replace(self, cylinders=known, kept=self.kept & ~pieces)
 
 
 def fit_tubes(
@@ -99,7 +104,10 @@ def fit_tubes(
         fits.append(fit_cylinders(image, near, lines, radii, filled, voxel_size=voxel_size))
     misfits = [float(np.nansum(fit.misfit**2 * fit.voxels)) for fit in fits]
     best = int(np.argmin(misfits))
-    return TubeFit(lines, near, _unsure_of_blur(fits, best), BLURS[best] * side, side)
+    cylinders = _unsure_of_blur(fits, best)
+    return TubeFit(
+        lines, near, cylinders, radii, BLURS[best] * side, side, np.ones(lines.pieces, bool)
+    )
 
 
 def _unsure_of_blur(fits: list[Cylinders], best: int) -> Cylinders:
@@ -113,36 +121,3 @@ def _unsure_of_blur(fits: list[Cylinders], best: int) -> Cylinders:
         return np.asarray(np.hypot(sd, half * np.nan_to_num(change)))
 
     return replace(fits[best], contrast_sd=wider("contrast"), radius_sd=wider("radius"))
-
-
-def contrast_around(fit: TubeFit) -> NDArray[np.float64]:
-    """Typical contrast of the tubes around each piece, its own first, shape (pieces,).
-
-    A tube much thinner than a voxel tells little of its own contrast: what fits it may be thin and
-    strong or thick and weak. Close by flows much the same blood. The median of the closest pieces
-    is weighted by how sure each is and how far away; NaN where no piece could be fitted at all.
-    """
-    lines, found = fit.lines, fit.cylinders
-    counts = np.bincount(lines.piece, minlength=lines.pieces)
-    middle = np.stack(
-        [np.bincount(lines.piece, axis, minlength=lines.pieces) / counts for axis in lines.points.T]
-        if lines.pieces
-        else [np.zeros(0)] * 3,
-        axis=1,
-    )
-    known = np.flatnonzero(np.isfinite(found.contrast))
-    if not len(known):
-        return np.full(lines.pieces, np.nan)
-    value, sd = found.contrast[known], found.contrast_sd[known]
-    thin = found.radius[known] < RESOLVED_VOXELS * fit.side
-    sd = np.hypot(sd, np.where(thin, UNRESOLVED * value, 0))
-    count = min(NEIGHBOURS, len(known))
-    distance, other = cKDTree(middle[known]).query(middle, k=range(1, count + 1))
-    typical = np.median(value[other], axis=1, keepdims=True)
-    apart = (BETWEEN * typical) ** 2 * distance / SAME_BLOOD_MM
-    weight = 1 / (sd[other] ** 2 + apart + (WITHIN * typical) ** 2)
-    order = np.argsort(value[other], axis=1)
-    ordered = np.take_along_axis(value[other], order, axis=1)
-    total = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
-    half = (total >= total[:, -1:] / 2).argmax(axis=1)
-    return np.asarray(ordered[np.arange(len(half)), half])

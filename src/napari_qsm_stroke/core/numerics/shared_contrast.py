@@ -1,0 +1,115 @@
+"""Contrast of thin tubes, told with the help of the tubes around them.
+
+What fits a tube much thinner than a voxel may be thin and strong or thick and weak. The same blood
+flows in it as close by: each piece and its neighbours say how well every contrast suits them, and
+what they say counts the less, the further away they are and the thinner they are. A neighbour may
+also be quite another one, with some small chance: where blood changes within a few mm, the side
+with the other blood is then overruled rather than averaged in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from napari_qsm_stroke.core.numerics.cylinders import compare, contrast_chances, part_filled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.numerics.tube_fit import TubeFit
+    from napari_qsm_stroke.core.quantities import FloatArray
+
+Size = tuple[float, float, float]
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+STEPS = np.geomspace(1 / 16, 4, 97)
+"""Contrasts that are tried, over the typical one."""
+STEP = float(np.log(STEPS[1] / STEPS[0]))
+NEIGHBOURS = 8
+NEXT_TO, AT_10_MM = 0.05, 0.5
+"""Relative standard deviation of blood between neighbours, and what 10 mm add to its square."""
+RESOLVED = 0.75
+"""Least radius in voxels of tubes that others are told by."""
+ANOTHER = 0.05
+"""Chance that a neighbour tells nothing of the piece."""
+OF_SHAPE = 0.1
+"""Relative standard deviation of the contrast of a tube of one voxel's radius from errors of the
+map and of the line; the thinner, the more: a tube of half a voxel tells little."""
+WORSE_WHEN_THIN = 3
+KINDS = np.geomspace(0.03, 1.2, 12)
+"""Relative standard deviations that are told apart."""
+
+
+def shared_contrast(fit: TubeFit, image: FloatArray, *, voxel_size: Size) -> Floats:
+    """Most likely contrast of each piece, seen with its neighbours, shape (pieces,).
+
+    Parameters
+    ----------
+    fit : TubeFit
+        Tubes and the cylinders fitted to them.
+    image : ndarray of float32, shape (X, Y, Z)
+        What they were fitted to.
+    voxel_size : tuple of float
+        In mm.
+
+    Returns
+    -------
+    ndarray of float64, shape (pieces,)
+        In the unit of the image; NaN where no piece could be fitted at all.
+    """
+    cylinders, lines = fit.cylinders, fit.lines
+    if not np.isfinite(cylinders.contrast).any():
+        return np.full(lines.pieces, np.nan)
+    contrasts = float(np.nanmedian(cylinders.contrast)) * STEPS
+    filled = part_filled(fit.near, lines, fit.radii, voxel_size=voxel_size, blur=fit.blur)
+    found = compare(image, fit.near, lines, filled, voxel_size=voxel_size)
+    chances = contrast_chances(found, contrasts)
+    radius = np.nan_to_num(cylinders.radius, nan=fit.radii[0]) / fit.side
+    chances = _less_sure(chances, OF_SHAPE * np.maximum(1, 1 / radius) ** WORSE_WHEN_THIN)
+    likely = _with_neighbours(chances, lines.middles(), radius >= RESOLVED)
+    middle = [np.interp(0.5, np.cumsum(row) / row.sum(), np.log(contrasts)) for row in likely]
+    return np.exp(np.array(middle))
+
+
+def _less_sure(chances: Floats, relative: Floats) -> Floats:
+    """Chances when the contrast has a further relative error, one for each row."""
+    kind = np.abs(np.log(relative[:, None] / KINDS)).argmin(1)
+    result = np.empty_like(chances)
+    for k in np.unique(kind):
+        result[kind == k] = _blurred(chances[kind == k], float(KINDS[k]))
+    return result
+
+
+def _blurred(chances: Floats, relative: float) -> Floats:
+    smooth = ndimage.gaussian_filter1d(chances, relative / STEP, axis=1, mode="nearest")
+    return np.asarray(smooth / smooth.max(1, keepdims=True))
+
+
+def _with_neighbours(chances: Floats, middles: Floats, resolved: NDArray[np.bool_]) -> Floats:
+    """Chances of each piece times those of the resolved ones around, each as sure as it is close.
+
+    What thin tubes say of each other is not used: they all err to the same side.
+    """
+    total = np.log(chances + 1e-30)
+    known = np.flatnonzero(resolved)
+    count = min(NEIGHBOURS + 1, len(known))
+    if not count:
+        return chances
+    distance, other = cKDTree(middles[known]).query(middles, k=range(1, count + 1))
+    other = known[other]
+    apart = np.sqrt(NEXT_TO**2 + AT_10_MM**2 * distance / 10)
+    kind = np.abs(np.log(apart[..., None] / KINDS)).argmin(2)
+    told = {
+        k: np.log((1 - ANOTHER) * _blurred(chances, float(KINDS[k])) + ANOTHER)
+        for k in np.unique(kind)
+    }
+    itself = other == np.arange(len(chances))[:, None]
+    for n in range(count):
+        for k, logs in told.items():
+            here = (kind[:, n] == k) & ~itself[:, n]
+            total[here] += logs[other[here, n]]
+    return np.asarray(np.exp(total - total.max(1, keepdims=True)))
