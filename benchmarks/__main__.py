@@ -93,9 +93,10 @@ def parser() -> argparse.ArgumentParser:
 
     four = commands.add_parser(
         "masks",
-        parents=[shared, heads],
+        parents=[shared],
         help="masks of whole patients, and what they do to the number",
     )
+    four.add_argument("--seeds", type=int, nargs="+", metavar="S", help="(default: 20 and 10)")
     four.add_argument("--modes", nargs="+", default=list(masks.MODES), choices=masks.MODES)
     four.add_argument(
         "--effects", type=float, nargs="+", default=list(masks.EFFECTS), metavar="RATIO"

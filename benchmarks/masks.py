@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from napari_qsm_stroke.pipeline.veins import graph_of
 from napari_qsm_stroke.register.template import load_template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from benchmarks.cache import Cache
     from napari_qsm_stroke.case.case import Case
@@ -39,6 +39,8 @@ MODES = {
     "multi-echo": (MULTI_ECHO, (1.0, 1.0, 1.0)),
     "single-echo": ((0.020,), (0.9, 0.9, 1.6)),
 }
+SEEDS = {"multi-echo": tuple(range(9001, 9021)), "single-echo": tuple(range(9021, 9031))}
+FEWER = {"multi-echo": 6, "single-echo": 3}
 LEAST_ON_A_VEIN = 0.8
 """Share of a segment's points that lie on a true vein, for its blood to be compared."""
 SHORT = {
@@ -59,12 +61,21 @@ class Examined:
 
 
 def patients(
-    modes: Iterable[str], seeds: Iterable[int], effects: Iterable[float]
+    modes: Iterable[str], seeds: Sequence[int] | None, effects: Iterable[float]
 ) -> list[Examined]:
-    """Every seed in every mode with every effect, and once more with blood in the core."""
-    effects = tuple(effects)
-    found = [Examined(m, s, e) for m, s, e in product(modes, seeds, effects)]
-    return found + [replace(p, haemorrhage=True) for p in found if p.core_ratio == BLED]
+    """Every seed in every mode with every effect, and once more with blood in the core.
+
+    Without seeds, those kept for testing: all of them with the effect of the study, and
+    ``FEWER`` of them in the other situations.
+    """
+    found = []
+    for mode, ratio in product(modes, effects):
+        kept = SEEDS[mode] if seeds is None else tuple(seeds)
+        few = kept if seeds is not None else kept[: FEWER[mode]]
+        found += [Examined(mode, s, ratio) for s in (kept if ratio == BLED else few)]
+        if ratio == BLED:
+            found += [Examined(mode, s, ratio, haemorrhage=True) for s in few]
+    return found
 
 
 def rows(examined: Iterable[Examined], cache: Cache, say: Callable[[Row], None]) -> list[Row]:
