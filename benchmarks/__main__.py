@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import accuracy, alignment, chains, limits, masks, patients, records, speed
+from benchmarks import accuracy, alignment, chains, limits, masks, records, speed
 from benchmarks.cache import Cache, default_folder
 from benchmarks.heads import SUPERSAMPLING, TEST_SEEDS
 
@@ -87,29 +87,24 @@ def parser() -> argparse.ArgumentParser:
     two.set_defaults(work=run_speed)
 
     three = commands.add_parser(
-        "patients", parents=[shared, heads], help="from raw images to the table, masks automatic"
-    )
-    three.set_defaults(work=run_patients)
-
-    four = commands.add_parser(
         "masks",
         parents=[shared],
         help="masks of whole patients, and what they do to the number",
     )
-    four.add_argument("--seeds", type=int, nargs="+", metavar="S", help="(default: 20 and 10)")
-    four.add_argument("--modes", nargs="+", default=list(masks.MODES), choices=masks.MODES)
-    four.add_argument(
+    three.add_argument("--seeds", type=int, nargs="+", metavar="S", help="(default: 20 and 10)")
+    three.add_argument("--modes", nargs="+", default=list(masks.MODES), choices=masks.MODES)
+    three.add_argument(
         "--effects", type=float, nargs="+", default=list(masks.EFFECTS), metavar="RATIO"
     )
-    four.set_defaults(work=run_masks)
+    three.set_defaults(work=run_masks)
 
-    five = commands.add_parser(
+    four = commands.add_parser(
         "alignment",
         parents=[shared, heads],
         help="alignment, infarct core, territories and brain mask against the truth",
     )
-    five.add_argument("--displacements", type=int, default=10, metavar="N", help="of each seed")
-    five.set_defaults(work=run_alignment)
+    four.add_argument("--displacements", type=int, default=10, metavar="N", help="of each seed")
+    four.set_defaults(work=run_alignment)
 
     every = commands.add_parser("all", parents=[shared], help="all of them, in full")
     every.set_defaults(work=run_all)
@@ -119,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
 def run_all(options: argparse.Namespace, command: str, cache: Cache) -> list[Verdict]:
     """Everything with its defaults."""
     verdicts = []
-    for name in ("accuracy", "patients", "masks", "alignment", "speed"):
+    for name in ("accuracy", "masks", "alignment", "speed"):
         part = parser().parse_args([name])
         part.write = options.write
         verdicts += part.work(part, command, cache)
@@ -168,14 +163,6 @@ def run_speed(options: argparse.Namespace, command: str, cache: Cache) -> list[V
         facts = {"limits": [asdict(v) for v in verdicts]}
         print(records.write("speed", command, facts, rows))
     return verdicts
-
-
-def run_patients(options: argparse.Namespace, command: str, cache: Cache) -> list[Verdict]:
-    """Whole patients."""
-    rows = patients.rows(tuple(options.seeds), cache, teller())
-    if options.write:
-        print(records.write("patients", command, {"supersampling": SUPERSAMPLING}, rows))
-    return []
 
 
 def run_masks(options: argparse.Namespace, command: str, cache: Cache) -> list[Verdict]:

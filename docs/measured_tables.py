@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 Row = dict[str, Any]
-FILES = ("accuracy", "patients", "masks", "alignment", "speed")
+FILES = ("accuracy", "masks", "alignment", "speed")
 NOTHING = "n/a"
 WHERE = ("core", "ipsilateral", "contralateral")
 MAP_COLUMNS = (
@@ -49,8 +49,6 @@ def fragments(records: dict[str, Record]) -> dict[str, str]:
         "accuracy-matrix": ("accuracy", matrix_table),
         "accuracy-change": ("accuracy", change_table),
         "accuracy-limits": ("accuracy", limits_table),
-        "patients-how": ("patients", how),
-        "patients": ("patients", patients_table),
         "masks-how": ("masks", how),
         "masks-veins": ("masks", veins_table),
         "masks-change": ("masks", veins_change_table),
@@ -160,23 +158,6 @@ def matrix_table(record: Record) -> str:
 def change_table(record: Record) -> str:
     """Error of the core's change of each background with each inversion."""
     return _matrix(record, "change_error", "+.1f")
-
-
-def patients_table(record: Record) -> str:
-    """Whole patients with automatic masks."""
-    rows = []
-    for row in record["rows"]:
-        size = " x ".join(f"{v:g}" for v in row["voxel_size_mm"])
-        echoes = f"{row['echoes']}"
-        effect = "" if row["effect"] else ", no effect"
-        rows.append(([f"seed {row['seed']}{effect}", echoes, size, row["side"]], row))
-    columns = (
-        ("Core, ml", "core_ml", ".0f"),
-        ("Found, %", "found_percent", "+.1f"),
-        ("Truth in the map, %", "map_percent", "+.1f"),
-        ("Truth in the veins, %", "blood_percent", "+.1f"),
-    )
-    return _table(["Patient", "Echoes", "Voxel, mm", "Side"], columns, rows)
 
 
 def veins_table(record: Record) -> str:

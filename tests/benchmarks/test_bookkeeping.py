@@ -179,16 +179,16 @@ def test_the_command_that_is_kept_names_no_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr("benchmarks.patients.rows", lambda *_: [])
+    monkeypatch.setattr("benchmarks.masks.rows", lambda *_: [])
     monkeypatch.setattr(records, "write", lambda _name, command, *_: said.append(command))
     folder = str(tmp_path)
-    assert main(["patients", "--cache", folder, "--write", "--seeds", "1"]) == 0
-    assert main(["patients", f"--cache={folder}", "--write", "--seeds", "1"]) == 0
-    assert said == ["python -m benchmarks patients --write --seeds 1"] * 2
+    assert main(["masks", "--cache", folder, "--write", "--seeds", "1"]) == 0
+    assert main(["masks", f"--cache={folder}", "--write", "--seeds", "1"]) == 0
+    assert said == ["python -m benchmarks masks --write --seeds 1"] * 2
 
 
 def test_every_command_has_its_work() -> None:
-    for name in ("accuracy", "speed", "patients", "all"):
+    for name in ("accuracy", "speed", "masks", "all"):
         assert callable(parser().parse_args([name]).work)
 
 

@@ -61,23 +61,6 @@ RECORDS: dict[str, Any] = {
             {"kind": "composed streaks", **WAY, "streaks": 3.0},
         ],
     },
-    "patients": {
-        **HEAD,
-        "rows": [
-            {
-                "seed": 1,
-                "effect": effect,
-                "echoes": 5,
-                "voxel_size_mm": [1.0, 1.0, 1.0],
-                "side": "left",
-                "core_ml": 1.0,
-                "found_percent": found,
-                "map_percent": 1.0,
-                "blood_percent": 1.0,
-            }
-            for effect, found in ((True, 1.0), (False, None))
-        ],
-    },
     "masks": {
         **HEAD,
         "limits": LIMITS,
@@ -164,11 +147,10 @@ def test_a_measure_stands_in_its_table(measure: str, table: str) -> None:
 
 def test_what_was_not_measured_is_not_a_number() -> None:
     tables = measured_tables.fragments(RECORDS)
-    assert "| seed 1, no effect | 5 | 1 x 1 x 1 | left | 1 | n/a |" in tables["patients"]
     assert "| tkd | n/a |" in tables["speed-methods"]
     assert "| pdf: pairs | n/a | <= 4 | n/a |" in tables["speed-limits"]
     assert "| tv: pairs | 5.00 | <= 4 | **no** |" in tables["speed-limits"]
-    assert "Not measured yet" in measured_tables.fragments({})["patients"]
+    assert "Not measured yet" in measured_tables.fragments({})["masks-veins"]
 
 
 def test_only_ways_with_one_step_exchanged_are_listed_singly() -> None:
