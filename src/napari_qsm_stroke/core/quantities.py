@@ -69,6 +69,7 @@ SwiSlab = Annotated[FloatArray, Quantity("swi_slab", "a.u.", "map", "Minimum-int
 Brain = Annotated[ByteArray, Quantity("brain", "", "mask", "Brain")]
 FieldMask = Annotated[ByteArray, Quantity("field_mask", "", "mask", "Valid local field")]
 Veins = Annotated[ByteArray, Quantity("veins", "", "mask", "Veins")]
+Excluded = Annotated[ByteArray, Quantity("excluded", "", "labels", "Left out of the veins")]
 INFARCT = Quantity("infarct", "", "mask", "Infarct core")
 INFARCT_NATIVE = Quantity("infarct_native", "", "mask", "Infarct core on the DWI's own grid")
 Infarct = Annotated[ByteArray, INFARCT]
@@ -113,3 +114,11 @@ LABELS: dict[int, tuple[str, str]] = {
     8: ("VB", "right"),
 }
 """Labels of ``territories``: artery and side. Odd is left, even is right."""
+EXCLUDED: dict[int, str] = {
+    1: "Wider than a vein, deep in the brain: nucleus",
+    2: "Wider than a vein, at the edge: sinus",
+    3: "Brighter than veins: haemorrhage, clot",
+    4: "Hole of the map: signal lost",
+    5: "Streak: not in the magnitude",
+}
+"""Labels of ``excluded``."""

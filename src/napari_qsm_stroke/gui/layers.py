@@ -70,6 +70,12 @@ LOOKS: dict[str, Look] = {
         colours=tuple(ARTERY_COLOURS[artery] for artery, _ in LABELS.values()),
         opacity=0.25,
     ),
+    "excluded": Look(
+        "Left out of the veins",
+        "labels",
+        colours=("#4477aa", "#66ccee", "#cc3311", "#bbbbbb", "#ccbb44"),
+        opacity=0.5,
+    ),
     "field_mask": Look("Valid local field", "labels", colours=("#b0b0b0",), contour=1),
     "brain": Look("Brain mask", "labels", colours=(BRAIN,), contour=1, opacity=0.8),
     "infarct": Look("Infarct core", "labels", colours=(CORE,), contour=1, visible=True),

@@ -304,7 +304,7 @@ class LivePreview(QObject):
 def why_not(case: Case, method: Method) -> str:
     """Why there is no preview of a method, in a sentence; empty where there is one."""
     title = method.outputs[0].title
-    if {q.name for q in method.outputs} <= case.given:
+    if method.outputs[0].name in case.given:
         return f"{title}: given or corrected by hand. A run leaves it as it is: no preview."
     lacks = missing(case, method)
     if lacks:

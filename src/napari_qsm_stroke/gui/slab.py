@@ -62,9 +62,10 @@ class Preview:
 
 
 def makes_masks(method: Method) -> bool:
-    """Whether a method has parameters and makes nothing but masks."""
+    """Whether a method has parameters and makes a mask, and nothing else but masks and labels."""
     kinds = {quantity.kind for quantity in method.outputs}
-    return kinds == {"mask"} and bool(method.parameters)
+    first = method.outputs[0].kind if method.outputs else ""
+    return first == "mask" and kinds <= {"mask", "labels"} and bool(method.parameters)
 
 
 def wants_whole(method: Method) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from napari_qsm_stroke.case.provenance import INTENDED_USE, software
-from napari_qsm_stroke.core.quantities import LABELS
+from napari_qsm_stroke.core.quantities import EXCLUDED, LABELS
 from napari_qsm_stroke.io.atomic import write_json, write_text
 from napari_qsm_stroke.io.nifti import write_volume
 from napari_qsm_stroke.io.sidecar import beside
@@ -46,6 +46,7 @@ PRODUCTS = (
     Product("susceptibility", "desc-stroke_Chimap", STATISTICS),
     Product("brain", "desc-brain_mask", {"Type": "Brain"}),
     Product("veins", "desc-vein_mask", {"Type": "ROI"}),
+    Product("excluded", "desc-excluded_dseg"),
     Product("infarct", "label-infarct_mask", {"Type": "Lesion"}),
     Product("territories", "desc-territories_dseg"),
     Product("r2star", "desc-stroke_R2starmap", STATISTICS),
@@ -56,6 +57,12 @@ PRODUCTS = (
     Product("fit_residual", "desc-fitresidual_phase", STATISTICS),
     Product("offset_left", "desc-offsetleft_phase", STATISTICS),
 )
+
+LABEL_TABLES: dict[str, dict[int, tuple[str, ...]]] = {
+    "territories": {n: (f"{a} {s}", f"{a}-{s[0].upper()}") for n, (a, s) in LABELS.items()},
+    "excluded": {n: (title,) for n, title in EXCLUDED.items()},
+}
+"""Name, and where there is one abbreviation, of each label."""
 
 
 def case_folder(out_dir: Path, case: Case) -> Path:
@@ -79,8 +86,8 @@ def write_maps(case: Case, folder: Path) -> list[Path]:
         path = folder / "anat" / f"{case.key}_{product.name}.nii.gz"
         written.append(write_volume(volume, path))
         written.append(write_json(beside(path, ".json"), _sidecar(case, product)))
-        if product.quantity == "territories":
-            written.append(write_label_table(beside(path, ".tsv")))
+        if product.quantity in LABEL_TABLES:
+            written.append(write_label_table(beside(path, ".tsv"), product.quantity))
     return written
 
 
@@ -193,11 +200,11 @@ def _sources(case: Case) -> list[str]:
     return list(files)
 
 
-def write_label_table(path: Path) -> Path:
-    """Write the names of the territory labels as BIDS wants them."""
-    lines = ["index\tname\tabbreviation"]
-    for number, (artery, side) in LABELS.items():
-        lines.append(f"{number}\t{artery} {side}\t{artery}-{side[0].upper()}")
+def write_label_table(path: Path, quantity: str) -> Path:
+    """Write the names of a quantity's labels as BIDS wants them."""
+    names = LABEL_TABLES[quantity]
+    columns = ("index", "name", "abbreviation")[: 1 + len(next(iter(names.values())))]
+    lines = ["\t".join(columns), *("\t".join((str(n), *t)) for n, t in names.items())]
     return write_text(path, "\n".join(lines) + "\n")
 
 

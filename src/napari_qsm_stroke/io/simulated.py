@@ -173,7 +173,7 @@ def _write_truth_maps(case: Case, truth: Truth, folder: Path) -> list[Path]:
             write_json(beside(path, ".json"), facts),
         ]
         if quantity == "territories":
-            written.append(write_label_table(beside(path, ".tsv")))
+            written.append(write_label_table(beside(path, ".tsv"), quantity))
     return written
 
 

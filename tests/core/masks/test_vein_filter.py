@@ -3,6 +3,7 @@ import pytest
 from scipy import ndimage
 
 from napari_qsm_stroke.core.masks.vein_filter import vein_filter
+from napari_qsm_stroke.core.quantities import EXCLUDED
 
 SHAPE = (72, 64, 56)
 
@@ -49,7 +50,10 @@ def dice(a, b):
 def test_tubes_are_found_and_the_nucleus_is_not(size):
     chi, mask, owner, nucleus = scene(size)
     chi.flags.writeable = False
-    veins = vein_filter(chi, mask, voxel_size=size)
+    veins, excluded = vein_filter(chi, mask, voxel_size=size)
+    assert EXCLUDED[1].endswith("nucleus")
+    assert dice(excluded == 1, nucleus) > 0.8
+    assert not veins[excluded > 0].any()
     assert veins.dtype == np.uint8
     assert dice(veins > 0, owner >= 0) > 0.7
     away = ndimage.binary_dilation(owner >= 0, iterations=3)
@@ -59,15 +63,15 @@ def test_tubes_are_found_and_the_nucleus_is_not(size):
 
 def test_factor_and_offset_of_the_map_do_not_matter():
     chi, mask, _, _ = scene()
-    first = vein_filter(chi, mask, voxel_size=(1, 1, 1))
-    other = vein_filter(0.25 * chi + 0.5, mask, voxel_size=(1, 1, 1))
+    first = vein_filter(chi, mask, voxel_size=(1, 1, 1))[0]
+    other = vein_filter(0.25 * chi + 0.5, mask, voxel_size=(1, 1, 1))[0]
     assert dice(first > 0, other > 0) > 0.995
 
 
 @pytest.mark.parametrize("ratio", [0.6, 1.0])
 def test_weak_veins_come_out_like_strong_ones(ratio):
     chi, mask, owner, _ = scene(strength=lambda i: ratio if i % 2 else 1.0, seed=5)
-    veins = vein_filter(chi, mask, voxel_size=(1, 1, 1)) > 0
+    veins = vein_filter(chi, mask, voxel_size=(1, 1, 1))[0] > 0
     weak, strong = (owner >= 0) & (owner % 2 == 1), (owner >= 0) & (owner % 2 == 0)
     assert abs(veins[weak].mean() - veins[strong].mean()) < 0.1
     nearest = ndimage.distance_transform_edt(owner < 0, return_distances=False, return_indices=True)
@@ -89,11 +93,14 @@ def test_a_lobulated_bleeding_is_no_vein():
         clot |= ((grid**2).sum(-1) - along**2 < 2.1**2) & (np.abs(along) < 9)
     clot &= ndimage.distance_transform_edt(owner < 0) > 5
     bled = np.where(clot, 0.7, chi).astype(np.float32)
-    calm = vein_filter(chi, mask, voxel_size=(1, 1, 1))
-    veins = vein_filter(bled, mask, voxel_size=(1, 1, 1))
-    taken = vein_filter(bled, mask, voxel_size=(1, 1, 1), mass_level=10.0)
+    calm = vein_filter(chi, mask, voxel_size=(1, 1, 1))[0]
+    veins, excluded = vein_filter(bled, mask, voxel_size=(1, 1, 1))
+    taken = vein_filter(bled, mask, voxel_size=(1, 1, 1), mass_level=10.0)[0]
     assert taken[clot].mean() > 0.5
     assert veins[clot].mean() < 0.03
+    assert EXCLUDED[3].startswith("Brighter")
+    assert (excluded[clot] == 3).mean() > 0.8
+    assert (excluded[~clot] == 3).mean() < 0.001
     assert dice(veins[owner >= 0] > 0, calm[owner >= 0] > 0) > 0.9
 
 
@@ -104,13 +111,15 @@ def test_streaks_are_told_by_a_magnitude_that_knows_nothing_of_them():
     rng = np.random.default_rng(2)
     signal = np.exp(-3 * np.where(streak, 0, np.where(owner >= 0, chi, 0)))
     noise = (0.002 / (signal + rng.normal(0, 0.02, SHAPE))).astype(np.float32)
-    blind = vein_filter(chi, mask, voxel_size=(1, 1, 1))
-    seen = vein_filter(chi, mask, noise, voxel_size=(1, 1, 1))
+    blind = vein_filter(chi, mask, voxel_size=(1, 1, 1))[0]
+    seen, excluded = vein_filter(chi, mask, noise, voxel_size=(1, 1, 1))
     veins = (owner >= 0) & ~ndimage.binary_dilation(streak, iterations=3)
     assert blind[streak].mean() > 0.8
     assert seen[streak].mean() < 0.15
+    assert EXCLUDED[5].startswith("Streak")
+    assert (excluded[streak] == 5).mean() > 0.6
     assert dice(seen[veins] > 0, blind[veins] > 0) > 0.95
-    bright = vein_filter(chi, mask, (0.002 * signal).astype(np.float32), voxel_size=(1, 1, 1))
+    bright = vein_filter(chi, mask, (0.002 * signal).astype(np.float32), voxel_size=(1, 1, 1))[0]
     assert (bright == blind).all()  # a magnitude that shows no vein tells nothing
 
 
@@ -121,19 +130,22 @@ def test_nothing_is_found_around_a_hole_of_the_map():
     rim = np.abs(away - 7.5) < 1.0  # what a haemorrhage of 5 mm without signal leaves behind
     torn = np.where(rim & (index[..., 2] % 5 < 2), 0.25, chi).astype(np.float32)
     hole = mask * (away > 5)
-    there = vein_filter(torn, hole, voxel_size=(1, 1, 1), streaks=0.0)
-    gone = vein_filter(torn, hole, voxel_size=(1, 1, 1))
+    there = vein_filter(torn, hole, voxel_size=(1, 1, 1), streaks=0.0)[0]
+    gone, excluded = vein_filter(torn, hole, voxel_size=(1, 1, 1))
     assert there[rim].mean() > 0.2
     assert gone[away < 9].sum() == 0
     assert dice(gone[away > 14] > 0, there[away > 14] > 0) > 0.98
+    assert EXCLUDED[4].startswith("Hole")
+    assert (excluded[away < 4] == 4).all()
+    assert (excluded[away > 9] != 4).all()
 
 
 def test_noise_alone_gives_next_to_nothing():
     noise = np.random.default_rng(8).normal(0, 0.02, SHAPE).astype(np.float32)
-    veins = vein_filter(noise, np.ones(SHAPE, np.uint8), voxel_size=(1, 1, 1))
+    veins = vein_filter(noise, np.ones(SHAPE, np.uint8), voxel_size=(1, 1, 1))[0]
     assert veins.mean() < 0.002
 
 
 def test_empty_mask_gives_no_veins():
     chi, mask, _, _ = scene()
-    assert not vein_filter(chi, mask * 0, voxel_size=(1, 1, 1)).any()
+    assert not vein_filter(chi, mask * 0, voxel_size=(1, 1, 1))[0].any()

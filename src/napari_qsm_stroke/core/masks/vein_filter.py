@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Interval
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_qsm_stroke.core.masks.masses import STREAK, masses, room, touching
 from napari_qsm_stroke.core.masks.morphology import (
     Bools,
     Size,
     box_around,
-    close,
     dilate,
-    erode,
     without_small_parts,
 )
 from napari_qsm_stroke.core.masks.signal_loss import without_signal_loss
@@ -27,6 +25,7 @@ from napari_qsm_stroke.core.numerics.tube_fit import fit_tubes
 from napari_qsm_stroke.core.numerics.tubes import ridges, tube_response
 from napari_qsm_stroke.core.progress import Progress, part, silent, steps
 from napari_qsm_stroke.core.quantities import (
+    Excluded,
     FieldMask,
     FieldNoise,
     Susceptibility,
@@ -38,14 +37,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 TEXTURE_QUANTILES = (0.5, 0.75)
-MASS = 0.8
-EDGE_MM = 3.0
-HOLE_MM3 = 65.0
-NOTCH_MM, DEEP_MM = 8.0, 5.0
-TOO_BRIGHT = 1.7
-"""Over the contrast of most veins: blood without any oxygen has 2.5 times that of veins."""
 MARGIN = 2  # voxels, for the derivatives
-BACKGROUND_MM = 10.0
 PIECE_MM = 4.0
 """Blood may change within a few mm: longer pieces mix it."""
 MIDDLE_QUANTILE = 0.75
@@ -74,7 +66,7 @@ def vein_filter(
     margin: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 2.0,
     streaks: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 4.5,
     smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
-) -> Veins:
+) -> tuple[Veins, Excluded]:
     """Find bright tubes, however faint, and every voxel that their blood fills in part.
 
     What is wider than a vein (nuclei, sinuses, haemorrhage, slow variation) is taken off by a
@@ -124,7 +116,9 @@ def vein_filter(
 
     Returns
     -------
-    ndarray of uint8, shape (X, Y, Z)
+    veins : ndarray of uint8, shape (X, Y, Z)
+    excluded : ndarray of uint8, shape (X, Y, Z)
+        Labels of ``EXCLUDED``: masses and holes that no vein was sought around, and streaks.
 
     Notes
     -----
@@ -133,9 +127,9 @@ def vein_filter(
     partial volume: after Ward et al., Front Neurosci 2017;11:89, doi:10.3389/fnins.2017.00089.
     """
     inside = field_mask != 0
-    veins = np.zeros(inside.shape, np.uint8)
+    veins, excluded = np.zeros(inside.shape, np.uint8), np.zeros(inside.shape, np.uint8)
     if not inside.any():
-        return veins
+        return veins, excluded
     box = box_around(inside, MARGIN)
     chi, inside = np.nan_to_num(susceptibility[box]), inside[box]
     whole = extended(chi, inside, 2.0, voxel_size)
@@ -147,17 +141,19 @@ def vein_filter(
     found = _connected(tubes, inside, connection)
     del tubes
     if not found.any():
-        return veins
+        return veins, excluded
     middle = float(np.quantile(contrast[found], MIDDLE_QUANTILE))
     levels = mass_level * middle, max(mass_level, 1) * middle
-    mass, strong = _masses(whole, calm, inside, levels, widest_radius, voxel_size)
-    free = inside & ~dilate(mass, margin, voxel_size) & ~dilate(strong, streaks, voxel_size)
-    del whole, calm, mass, strong
+    wide = masses(whole, calm, inside, levels, widest_radius, voxel_size)
+    free = inside & room(wide, margin, streaks, voxel_size)
+    del whole, calm
     progress(0.8, "calibre")
     noise = None if field_noise is None else field_noise[box]
-    vein = _filled(found & free, chi, contrast, noise, free, extent, voxel_size)
+    vein, streak = _filled(found & free, chi, contrast, noise, free, extent, voxel_size)
     veins[box] = without_small_parts(vein, smallest_part, voxel_size)
-    return veins
+    wide[streak] = STREAK
+    excluded[box] = wide
+    return veins, excluded
 
 
 def _filled(
@@ -168,45 +164,26 @@ def _filled(
     allowed: Bools,
     extent: float,
     size: Size,
-) -> Bools:
-    """Voxels in and beside what was found that are filled to more than ``extent`` with blood."""
+) -> tuple[Bools, Bools]:
+    """Voxels in and beside what was found that are filled to more than ``extent`` with blood.
+
+    And those that only seem to be: streaks.
+    """
     fit = fit_tubes(chi, found, contrast, allowed, voxel_size=size, piece_length=PIECE_MM)
     if noise is not None:
         fit = fit.without(without_signal_loss(fit, chi, noise, voxel_size=size))
-    vein = np.zeros(found.shape, dtype=bool)
+    vein, streak = np.zeros(found.shape, dtype=bool), np.zeros(found.shape, dtype=bool)
     blood = shared_contrast(fit, chi, voxel_size=size)
     if not np.isfinite(blood).any():
-        return vein
+        return vein, streak
     beside = fit.cylinders.background
     beside = np.where(np.isfinite(beside), beside, np.nanmedian(beside))
     near = np.argwhere(dilate(found, 1.01 * max(size), size) & allowed)
     _, point = cKDTree(fit.lines.points).query(near * np.array(size))
     piece, where = fit.lines.piece[point], tuple(near.T)
-    vein[where] = fit.kept[piece] & (chi[where] > beside[piece] + extent * blood[piece])
-    return vein
-
-
-def _masses(
-    whole: FloatArray,
-    calm: FloatArray,
-    inside: Bools,
-    levels: tuple[float, float],
-    radius: float,
-    size: Size,
-) -> tuple[Bools, Bools]:
-    """What is wider than a vein and brighter than its surroundings by two levels.
-
-    The second kind with its edge and its arms. Holes of the map belong to it: their phase was too
-    wild to be used.
-    """
-    around = smooth(whole, BACKGROUND_MM, size)
-    wide = opening(calm, MASS * radius, size)
-    wide -= around
-    mass, strong = inside & (wide > levels[0]), inside & (wide > levels[1])
-    strong |= dilate(strong, EDGE_MM, size) & (calm - around > levels[1])
-    strong = _touching(strong | (inside & (calm - around > TOO_BRIGHT * levels[1])), strong)
-    deep = erode(close(inside, NOTCH_MM, size), DEEP_MM, size)
-    return mass, strong | without_small_parts(deep & ~inside, HOLE_MM3, size)
+    filled = chi[where] > beside[piece] + extent * blood[piece]
+    vein[where], streak[where] = filled & fit.kept[piece], filled & ~fit.kept[piece]
+    return vein, streak
 
 
 def _scales(smallest: float, largest: float) -> list[float]:
@@ -240,12 +217,4 @@ def _tubes(
 
 def _connected(tubes: FloatArray, inside: Bools, connection: float) -> Bools:
     """All above the lower level that hang together with something above the upper one."""
-    return _touching((tubes > connection) & inside, (tubes > 1) & inside)
-
-
-def _touching(mask: Bools, seeds: Bools) -> Bools:
-    """Parts of the mask that hold a seed."""
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
-    keep = np.zeros(count + 1, dtype=bool)
-    keep[labels[seeds]] = True
-    return np.asarray(keep[labels])
+    return touching((tubes > connection) & inside, (tubes > 1) & inside)

@@ -34,6 +34,7 @@ NEXT_TO, AT_10_MM = 0.05, 0.5
 """Relative standard deviation of blood between neighbours, and what 10 mm add to its square."""
 RESOLVED = 0.75
 """Least radius in voxels of tubes that others are told by."""
+LEAST_CNR = 3.0
 ANOTHER = 0.05
 """Chance that a neighbour tells nothing of the piece."""
 OF_SHAPE = 0.1
@@ -70,7 +71,8 @@ def shared_contrast(fit: TubeFit, image: FloatArray, *, voxel_size: Size) -> Flo
     chances = contrast_chances(found, contrasts)
     radius = np.nan_to_num(cylinders.radius, nan=fit.radii[0]) / fit.side
     chances = _less_sure(chances, OF_SHAPE * np.maximum(1, 1 / radius) ** WORSE_WHEN_THIN)
-    likely = _with_neighbours(chances, lines.middles(), radius >= RESOLVED)
+    sure = (radius >= RESOLVED) & (cylinders.contrast >= LEAST_CNR * cylinders.misfit)
+    likely = _with_neighbours(chances, lines.middles(), sure)
     middle = [np.interp(0.5, np.cumsum(row) / row.sum(), np.log(contrasts)) for row in likely]
     return np.exp(np.array(middle))
 
