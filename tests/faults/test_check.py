@@ -33,6 +33,9 @@ def test_a_good_data_set_has_no_errors(tmp_path: Path, capsys: pytest.CaptureFix
     assert all(p["fault"].startswith(odd) for p in said["problems"])
     assert main(["check", str(tmp_path / "bids")]) == 0
     assert "2 examinations: 0 errors, 4 warnings." in capsys.readouterr().out
+    Tiny(tmp_path / "one", ("01",))
+    assert main(["check", str(tmp_path / "one")]) == 0
+    assert "\n1 examination: 0 errors, 2 warnings." in capsys.readouterr().out
 
 
 def test_everything_is_found_at_once_and_each_can_be_acted_on(

@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Layer
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff, ornt_transform
 
 from napari_qsm_stroke.case.grid import Grid
@@ -163,6 +164,19 @@ def test_every_look_can_be_a_layer() -> None:
             assert shown[3] == 1.0
             assert layer.get_color(0) is None
     assert str(viewer.layers.units[0]) == "millimeter"
+
+
+def test_the_line_below_the_image_says_why_a_voxel_was_left_out() -> None:
+    grid = Grid((4, 5, 6), np.eye(4))
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[1, 2, 3] = 3
+    volume = Volume(labels, grid)
+    viewer = ViewerModel()
+    layer = viewer.add_layer(Layer.create(*layers.layer_data("excluded", volume)))
+    layer.visible = True
+    viewer.dims.point = (3, 2, 1)
+    assert "haemorrhage" in str(layer.get_status((3, 2, 1)))
+    assert "haemorrhage" not in str(layer.get_status((3, 2, 2)))
 
 
 def test_the_window_of_a_constant_or_broken_map_is_no_error() -> None:

@@ -48,9 +48,14 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def summary(checked: Checked) -> str:
     """Return one line: how many examinations, errors and warnings."""
+
+    def count(number: int, what: str) -> str:
+        return f"{number} {what}{'' if number == 1 else 's'}"
+
     warnings = len(checked.problems) - checked.errors
-    said = f"{checked.errors} errors, {warnings} warnings" if checked.problems else "nothing wrong"
-    return f"{len(checked.examinations)} examinations: {said}."
+    found = f"{count(checked.errors, 'error')}, {count(warnings, 'warning')}"
+    said = found if checked.problems else "nothing wrong"
+    return f"{count(len(checked.examinations), 'examination')}: {said}."
 
 
 def _as_dict(checked: Checked, bids_dir: Path) -> dict[str, object]:

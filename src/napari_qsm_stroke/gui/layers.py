@@ -15,7 +15,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 
 from napari_qsm_stroke.case.grid import Grid
 from napari_qsm_stroke.case.volume import Volume
-from napari_qsm_stroke.core.quantities import LABELS
+from napari_qsm_stroke.core.quantities import EXCLUDED, LABELS
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -40,6 +40,8 @@ class Look:
     limits: tuple[float, float] | None = None
     percentiles: tuple[float, float] = (1.0, 99.5)
     colours: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    """Of the labels from 1 on, for the line below the image."""
     opacity: float = 1.0
     contour: int = 0
     visible: bool = False
@@ -68,12 +70,14 @@ LOOKS: dict[str, Look] = {
         "Arterial territories",
         "labels",
         colours=tuple(ARTERY_COLOURS[artery] for artery, _ in LABELS.values()),
+        names=tuple(f"{artery} {side}" for artery, side in LABELS.values()),
         opacity=0.25,
     ),
     "excluded": Look(
         "Left out of the veins",
         "labels",
         colours=("#4477aa", "#66ccee", "#cc3311", "#bbbbbb", "#ccbb44"),
+        names=tuple(EXCLUDED.values()),
         opacity=0.5,
     ),
     "field_mask": Look("Valid local field", "labels", colours=("#b0b0b0",), contour=1),
@@ -212,6 +216,9 @@ def layer_data(
     }
     if style.kind == "labels":
         attributes |= {"colormap": colours(style)}
+        if style.names:
+            names = ["", *style.names]
+            attributes["features"] = {"index": list(range(len(names))), "name": names}
         return np.array(shown, dtype=np.uint8, order="C"), attributes, "labels"
     if np.iscomplexobj(shown):
         shown = np.abs(shown)

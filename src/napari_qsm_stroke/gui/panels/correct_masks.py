@@ -240,7 +240,10 @@ class CorrectPanel(Panel):
             return "Changed by hand."
         for record in reversed(case.history):
             if self.name in record.outputs:
-                made = {"run": f"Proposed by {record.what}.", "load": "Loaded from a file."}
+                made = {
+                    "run": f"Proposed by {record.what.replace('_', ' ')}.",
+                    "load": "Loaded from a file.",
+                }
                 return made.get(record.action, f"By hand: {record.note or 'corrected'}.")
         return "Loaded."
 
