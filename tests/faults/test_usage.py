@@ -106,7 +106,7 @@ def test_ctrl_c_stops_a_real_process_and_leaves_nothing(scan: Files, tmp_path: P
             process.send_signal(signal.SIGINT)
             break
     _, rest = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 130, rest
     assert "qsm-stroke: Stopped" in rest
     assert "Traceback" not in rest
     assert not out.exists()

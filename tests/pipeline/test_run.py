@@ -14,11 +14,13 @@ from napari_qsm_stroke.core.quantities import (
     Brain,
     Dwi,
     EchoTimes,
+    Excluded,
     Infarct,
     LocalField,
     Phase,
     Susceptibility,
     TotalField,
+    Veins,
 )
 from napari_qsm_stroke.errors import Cancelled, InputError, MissingError, ParameterError
 from napari_qsm_stroke.pipeline.apply import MemoryStore, apply
@@ -115,6 +117,30 @@ def test_given_maps_are_never_overwritten(small_case: Case, chain: Recipe) -> No
     assert done.maps["local_field"] is own
     assert "second" not in CALLS
     assert (done.maps["susceptibility"].data == 7).all()
+
+
+def test_what_a_step_made_besides_does_not_make_it_the_maker_of_a_given_map(
+    small_case: Case, chain: Recipe
+) -> None:
+    @method()
+    def both(susceptibility: Susceptibility) -> tuple[Veins, Excluded]:
+        """Propose veins, and say what was left out."""
+        veins = (susceptibility > 0).astype(np.uint8)
+        return veins, 1 - veins
+
+    try:
+        grid = small_case.grid
+        own = Volume(np.full(grid.shape, 1, np.uint8), grid)
+        case = apply(run(small_case.with_given({"veins": own}), chain), "both")
+        assert case.maps["veins"] is own
+        assert [r.action for r in case.made_by("veins")] == ["load"]
+        assert [r.what for r in case.made_by("excluded")] == ["both"]
+        free = apply(run(small_case, chain), "both")
+        assert [r.what for r in free.made_by("veins")] == ["both"]
+        edited = free.with_edit("veins", own)
+        assert [r.action for r in edited.made_by("veins")] == ["run", "edit"]
+    finally:
+        forget("both")
 
 
 def test_cancel_leaves_the_case_alone(small_case: Case, chain: Recipe) -> None:

@@ -130,6 +130,17 @@ class Case:
         )
         return replace(self.with_maps(record, {name: volume}), given=self.given | {name})
 
+    def made_by(self, name: str) -> tuple[Record, ...]:
+        """Return the records of how a map came to be what it is, the first one first.
+
+        A step may make a map besides others and not put it in the place of what was given: that
+        step is not among them.
+        """
+        digest = self.maps[name].digest
+        records = [r for r in self.history if name in r.outputs]
+        last = [i for i, r in enumerate(records) if r.outputs[name] == digest]
+        return tuple(records[: last[-1] + 1]) if last else tuple(records)
+
     def without(self, names: Iterable[str]) -> Case:
         """Return a case without these maps, free to be made anew."""
         gone = set(names)

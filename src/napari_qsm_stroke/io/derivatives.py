@@ -178,7 +178,7 @@ def _history(case: Case) -> list[dict[str, Any]]:
 
 def _sidecar(case: Case, product: Product) -> dict[str, Any]:
     volume = case.maps[product.quantity]
-    makers = [r for r in case.history if product.quantity in r.outputs]
+    makers = case.made_by(product.quantity)
     facts: dict[str, Any] = dict(product.facts)
     if volume.unit:
         facts["Units"] = "arbitrary" if volume.unit == "a.u." else volume.unit

@@ -238,14 +238,13 @@ class CorrectPanel(Panel):
             return "Not there yet: reconstruct the case, or draw it."
         if self.name in self.session.edited:
             return "Changed by hand."
-        for record in reversed(case.history):
-            if self.name in record.outputs:
-                made = {
-                    "run": f"Proposed by {record.what.replace('_', ' ')}.",
-                    "load": "Loaded from a file.",
-                }
-                return made.get(record.action, f"By hand: {record.note or 'corrected'}.")
-        return "Loaded."
+        records = case.made_by(self.name)
+        if not records:
+            return "Loaded."
+        last = records[-1]
+        proposed = f"Proposed by {last.what.replace('_', ' ')}."
+        made = {"run": proposed, "load": "Loaded from a file."}
+        return made.get(last.action, f"By hand: {last.note or 'corrected'}.")
 
     def _choose(self, _index: int) -> None:
         mode = next((m for m, b in self.tools.items() if b.isChecked()), None)
