@@ -101,7 +101,7 @@ def test_shared_contrast_bridges_weak_knowledge_and_keeps_differences_apart():
     fit = fit_tubes(
         image, mask > 0.2, image, np.ones(SHAPE, bool), voxel_size=size, piece_length=12.0
     )
-    level = shared_contrast(fit, image, voxel_size=size)
+    level = shared_contrast(fit)
     counts = np.bincount(fit.lines.piece)
     x = np.bincount(fit.lines.piece, fit.lines.points[:, 0]) / counts
     assert level[x < 18] == pytest.approx(0.2, rel=0.1)
@@ -121,7 +121,7 @@ def test_a_bundle_of_thin_tubes_is_told_by_the_wide_one_beside_it():
     )
     thin = fit.cylinders.radius < 0.75
     assert np.nanmedian(fit.cylinders.contrast[thin]) < 0.34  # what they say of themselves
-    level = shared_contrast(fit, image, voxel_size=size)
+    level = shared_contrast(fit)
     assert np.median(level[thin]) == pytest.approx(0.4, rel=0.1)
 
 
@@ -148,4 +148,4 @@ def test_nothing_gives_nothing():
     image = np.zeros(SHAPE, np.float32)
     fit = fit_tubes(image, nothing, image, ~nothing, voxel_size=size, piece_length=12.0)
     assert fit.lines.pieces == 0
-    assert shared_contrast(fit, image, voxel_size=size).shape == (0,)
+    assert shared_contrast(fit).shape == (0,)

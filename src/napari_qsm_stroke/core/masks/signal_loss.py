@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.cylinders import compare, part_filled
+from napari_qsm_stroke.core.numerics.cylinders import compare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +31,7 @@ FEWEST = 20
 
 
 def without_signal_loss(
-    fit: TubeFit, image: FloatArray, field_noise: FloatArray, *, voxel_size: Size
+    fit: TubeFit, field_noise: FloatArray, *, voxel_size: Size
 ) -> NDArray[np.bool_]:
     """Tell the pieces of tubes that are bright in the map but not dark in the magnitude.
 
@@ -39,8 +39,6 @@ def without_signal_loss(
     ----------
     fit : TubeFit
         Tubes and the cylinders fitted to them.
-    image : ndarray of float32, shape (X, Y, Z)
-        What they were fitted to.
     field_noise : ndarray of float32, shape (X, Y, Z)
         Standard deviation of the field: above zero where it is known.
     voxel_size : tuple of float
@@ -57,9 +55,7 @@ def without_signal_loss(
         return none
     usual = np.median(field_noise[known])
     loss = np.log(np.where(known, field_noise / usual, np.float32(1)))
-    filled = part_filled(fit.near, lines, fit.radii, voxel_size=voxel_size, blur=fit.blur)
-    bright = compare(image, fit.near, lines, filled, voxel_size=voxel_size)
-    dark = compare(loss, fit.near, lines, filled, voxel_size=voxel_size)
+    bright, dark = fit.found, compare(loss, fit.near, lines, fit.filled, voxel_size=voxel_size)
     at = (bright.best, np.arange(lines.pieces))
     contrast, darkness = bright.contrast[at], dark.contrast[at]
     if np.count_nonzero(bright.usable) < FEWEST:

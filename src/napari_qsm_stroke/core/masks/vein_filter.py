@@ -171,9 +171,9 @@ def _filled(
     """
     fit = fit_tubes(chi, found, contrast, allowed, voxel_size=size, piece_length=PIECE_MM)
     if noise is not None:
-        fit = fit.without(without_signal_loss(fit, chi, noise, voxel_size=size))
+        fit = fit.without(without_signal_loss(fit, noise, voxel_size=size))
     vein, streak = np.zeros(found.shape, dtype=bool), np.zeros(found.shape, dtype=bool)
-    blood = shared_contrast(fit, chi, voxel_size=size)
+    blood = shared_contrast(fit)
     if not np.isfinite(blood).any():
         return vein, streak
     beside = fit.cylinders.background

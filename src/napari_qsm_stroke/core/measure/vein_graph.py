@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.tube_fit import RESOLVED_VOXELS, fit_tubes
+from napari_qsm_stroke.core.numerics.tube_fit import fit_tubes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
-LEAST_CONTRAST_TO_NOISE = 3.0
 OF_THE_MAP = 0.07
 """Relative standard deviation that a reconstructed map adds to each segment."""
 NINETY_PERCENT = 1.645
@@ -111,9 +110,6 @@ def vein_graph(
     branch = np.zeros(count, np.int64)
     branch[lines.piece] = lines.branch
     blood = found.background + found.contrast
-    with np.errstate(invalid="ignore"):
-        wide = found.radius >= RESOLVED_VOXELS * fit.side
-        valid = wide & (found.contrast >= LEAST_CONTRAST_TO_NOISE * found.misfit)
     return VeinGraph(
         branch,
         length,
@@ -122,7 +118,7 @@ def vein_graph(
         np.degrees(np.arccos(np.clip(along / np.maximum(length, 1e-9), 0, 1))),
         blood,
         np.hypot(found.contrast_sd, OF_THE_MAP * np.abs(blood)),
-        valid,
+        fit.resolved,
         lines.points / np.asarray(voxel_size),
         lines.piece,
         fit.near.index,

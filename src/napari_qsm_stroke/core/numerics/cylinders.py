@@ -231,34 +231,17 @@ def compare(
     return Comparison(n, mean, level, spread, slope, misfit, best, variance, usable)
 
 
-def fit_cylinders(
-    image: FloatArray,
-    near: Near,
-    lines: CentreLines,
-    radii: NDArray[np.float64],
-    filled: FloatArray,
-    *,
-    voxel_size: Size,
-) -> Cylinders:
+def fit_cylinders(found: Comparison, radii: NDArray[np.float64]) -> Cylinders:
     """Fit a cylinder to each piece.
 
     Parameters
     ----------
-    image : ndarray of float32, shape (X, Y, Z)
-        Whatever the tubes are bright in.
-    near : Near
-        Voxels beside the tubes.
-    lines : CentreLines
-        The pieces.
+    found : Comparison
+        From ``compare``.
     radii : ndarray of float64, shape (R,)
-        In mm, increasing.
-    filled : ndarray of float32, shape (R, N)
-        From ``part_filled``.
-    voxel_size : tuple of float
-        In mm.
+        Those of the comparison, in mm, increasing.
     """
-    found = compare(image, near, lines, filled, voxel_size=voxel_size)
-    at = (found.best, np.arange(lines.pieces))
+    at = (found.best, np.arange(len(found.voxels)))
     worse = found.misfit - found.misfit[at]
     chance = np.where(found.contrast > 0, np.exp(-0.5 * worse / found.variance), 0) + 1e-300
     chance /= chance.sum(0)

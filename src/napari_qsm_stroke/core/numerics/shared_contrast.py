@@ -15,15 +15,14 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from napari_qsm_stroke.core.numerics.cylinders import compare, contrast_chances, part_filled
+from napari_qsm_stroke.core.numerics.cylinders import contrast_chances
+from napari_qsm_stroke.core.numerics.tube_fit import SMALLEST_RADIUS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_qsm_stroke.core.numerics.tube_fit import TubeFit
-    from napari_qsm_stroke.core.quantities import FloatArray
 
-Size = tuple[float, float, float]
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 STEPS = np.geomspace(1 / 16, 4, 97)
@@ -32,9 +31,6 @@ STEP = float(np.log(STEPS[1] / STEPS[0]))
 NEIGHBOURS = 8
 NEXT_TO, AT_10_MM = 0.05, 0.5
 """Relative standard deviation of blood between neighbours, and what 10 mm add to its square."""
-RESOLVED = 0.75
-"""Least radius in voxels of tubes that others are told by."""
-LEAST_CNR = 3.0
 ANOTHER = 0.05
 """Chance that a neighbour tells nothing of the piece."""
 OF_SHAPE = 0.1
@@ -45,17 +41,13 @@ KINDS = np.geomspace(0.03, 1.2, 12)
 """Relative standard deviations that are told apart."""
 
 
-def shared_contrast(fit: TubeFit, image: FloatArray, *, voxel_size: Size) -> Floats:
+def shared_contrast(fit: TubeFit) -> Floats:
     """Most likely contrast of each piece, seen with its neighbours, shape (pieces,).
 
     Parameters
     ----------
     fit : TubeFit
         Tubes and the cylinders fitted to them.
-    image : ndarray of float32, shape (X, Y, Z)
-        What they were fitted to.
-    voxel_size : tuple of float
-        In mm.
 
     Returns
     -------
@@ -66,13 +58,10 @@ def shared_contrast(fit: TubeFit, image: FloatArray, *, voxel_size: Size) -> Flo
     if not np.isfinite(cylinders.contrast).any():
         return np.full(lines.pieces, np.nan)
     contrasts = float(np.nanmedian(cylinders.contrast)) * STEPS
-    filled = part_filled(fit.near, lines, fit.radii, voxel_size=voxel_size, blur=fit.blur)
-    found = compare(image, fit.near, lines, filled, voxel_size=voxel_size)
-    chances = contrast_chances(found, contrasts)
-    radius = np.nan_to_num(cylinders.radius, nan=fit.radii[0]) / fit.side
+    chances = contrast_chances(fit.found, contrasts)
+    radius = np.nan_to_num(cylinders.radius / fit.side, nan=SMALLEST_RADIUS)
     chances = _less_sure(chances, OF_SHAPE * np.maximum(1, 1 / radius) ** WORSE_WHEN_THIN)
-    sure = (radius >= RESOLVED) & (cylinders.contrast >= LEAST_CNR * cylinders.misfit)
-    likely = _with_neighbours(chances, lines.middles(), sure)
+    likely = _with_neighbours(chances, lines.middles(), fit.resolved)
     middle = [np.interp(0.5, np.cumsum(row) / row.sum(), np.log(contrasts)) for row in likely]
     return np.exp(np.array(middle))
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from napari_qsm_stroke.core.numerics.centre_lines import CentreLines, centre_lines
 from napari_qsm_stroke.core.numerics.cylinders import (
+    Comparison,
     Cylinders,
     Near,
+    compare,
     fit_cylinders,
     near_voxels,
     part_filled,
@@ -31,25 +33,33 @@ SHORTEST_MM = 3.0
 REGION_MM = 2.0
 """How far beyond a tube its background is looked for."""
 REACH_MM = 4.5
-RESOLVED_VOXELS = 0.75
-"""Least radius for which the contrast is told from the radius (Ward et al. 2017)."""
+RESOLVED_VOXELS, LEAST_CONTRAST_TO_NOISE = 0.75, 3.0
 
 
 @dataclass(frozen=True, eq=False)
 class TubeFit:
     """Lines, the voxels beside them, and what was fitted.
 
-    ``radii`` were tried, ``blur`` is the smear that fitted best, ``side`` that of a cube with the
-    volume of a voxel; all are in mm. ``kept`` tells which pieces are tubes at all.
+    ``filled`` and ``found`` are the part of the voxels within tubes of each radius and what that
+    fitted, both with the smear that fitted best; ``side`` in mm is that of a cube with the volume
+    of a voxel; ``kept`` tells which pieces are tubes at all.
     """
 
     lines: CentreLines
     near: Near
     cylinders: Cylinders
-    radii: NDArray[np.float64]
-    blur: float
+    filled: FloatArray
+    found: Comparison
     side: float
     kept: NDArray[np.bool_]
+
+    @property
+    def resolved(self) -> NDArray[np.bool_]:
+        """Pieces whose contrast is told from their radius, and stands out (Ward et al. 2017)."""
+        fit = self.cylinders
+        with np.errstate(invalid="ignore"):
+            wide = fit.radius >= RESOLVED_VOXELS * self.side
+            return np.asarray(wide & (fit.contrast >= LEAST_CONTRAST_TO_NOISE * fit.misfit))
 
     def without(self, pieces: NDArray[np.bool_]) -> TubeFit:
         """Forget what was fitted to some of the pieces."""
@@ -98,16 +108,17 @@ def fit_tubes(
     )
     region = within(mask, REGION_MM, voxel_size) & inside
     near = near_voxels(lines, region, voxel_size=voxel_size, reach=max(REACH_MM, 2 * side))
-    fits = []
+    fits: list[Cylinders] = []
+    misfits: list[float] = []
     for blur in BLURS:
         filled = part_filled(near, lines, radii, voxel_size=voxel_size, blur=blur * side)
-        fits.append(fit_cylinders(image, near, lines, radii, filled, voxel_size=voxel_size))
-    misfits = [float(np.nansum(fit.misfit**2 * fit.voxels)) for fit in fits]
-    best = int(np.argmin(misfits))
-    cylinders = _unsure_of_blur(fits, best)
-    return TubeFit(
-        lines, near, cylinders, radii, BLURS[best] * side, side, np.ones(lines.pieces, bool)
-    )
+        found = compare(image, near, lines, filled, voxel_size=voxel_size)
+        fits.append(fit_cylinders(found, radii))
+        misfits.append(float(np.nansum(fits[-1].misfit ** 2 * fits[-1].voxels)))
+        if int(np.argmin(misfits)) == len(misfits) - 1:
+            kept = filled, found
+    cylinders = _unsure_of_blur(fits, int(np.argmin(misfits)))
+    return TubeFit(lines, near, cylinders, *kept, side, np.ones(lines.pieces, bool))
 
 
 def _unsure_of_blur(fits: list[Cylinders], best: int) -> Cylinders:
