@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from hashlib import sha256
 from pathlib import Path
 
@@ -170,6 +171,43 @@ def test_a_kill_while_files_are_moved_is_not_taken_for_done(first, moved, tmp_pa
     assert not (tmp_path / "out/sub-01/sub-01_manifest.json").exists()
     assert not list((tmp_path / "out").glob(".export.*"))
     assert first(values=("tkd.threshold=0.25",)).status == "done"
+
+
+def test_ctrl_c_while_files_are_moved_waits_for_the_last(first, tmp_path: Path, monkeypatch):
+    already: list[Path] = []
+    replace = Path.replace
+
+    def pressed(self, target):
+        if ".export." in str(self) and ".export." not in str(target) and not already:
+            already.append(target)
+            signal.raise_signal(signal.SIGINT)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        first()
+    assert already
+    folder = tmp_path / "out" / "sub-01"
+    outputs = read_manifest(tmp_path / "out", "sub-01")["outputs"]
+    assert files_of(folder) == outputs
+    assert first().status == "skipped"
+
+
+def test_an_error_that_came_of_stopping_is_no_failure(first, tmp_path: Path, monkeypatch):
+    told = []
+
+    def measured(*_):
+        told.append("stop")
+        raise RuntimeError("an interrupt that a library turned into this")
+
+    def progress(_fraction, _stage):
+        if told:
+            raise Cancelled
+
+    monkeypatch.setattr("napari_qsm_stroke.cohort.participant.measure", measured)
+    with pytest.raises(Cancelled):
+        first(progress)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_full_disk_is_a_failure(first, tmp_path: Path, monkeypatch):

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from napari_qsm_stroke.case.acquisition import acquisition_lines
 from napari_qsm_stroke.case.case import notes_of_loading
+from napari_qsm_stroke.cli.ctrl_c import heed
 from napari_qsm_stroke.core.measure.regions import REGIONS
 from napari_qsm_stroke.core.method import get_method
 from napari_qsm_stroke.pipeline.apply import ITERATIONS, SETTLED
@@ -35,6 +36,8 @@ UNBROKEN = 4000
 def shown(name: str) -> Iterator[Progress]:
     """Show progress as a bar in a terminal, else as one line a stage.
 
+    What it yields raises ``Cancelled`` once Ctrl-C was pressed.
+
     Parameters
     ----------
     name : str
@@ -53,13 +56,19 @@ def shown(name: str) -> Iterator[Progress]:
     )
     with rich_progress.Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task(name, total=1.0, stage="")
-        yield lambda fraction, stage: bars.update(task, completed=fraction, stage=stage)
+
+        def report(fraction: float, stage: str) -> None:
+            heed()
+            bars.update(task, completed=fraction, stage=stage)
+
+        yield report
 
 
 def _lines(name: str) -> Progress:
     last = [""]
 
     def report(fraction: float, stage: str) -> None:
+        heed()
         if stage != last[0]:
             last[0] = stage
             print(f"{name}  {100 * fraction:3.0f} %  {stage}", file=sys.stderr, flush=True)

@@ -9,7 +9,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from napari_qsm_stroke.case.provenance import INTENDED_USE
-from napari_qsm_stroke.cli import check, demo, import_, measure, methods, reconstruct, run, simulate
+from napari_qsm_stroke.cli import (
+    check,
+    ctrl_c,
+    demo,
+    import_,
+    measure,
+    methods,
+    reconstruct,
+    run,
+    simulate,
+)
 from napari_qsm_stroke.errors import Cancelled, InputError, ParameterError
 
 if TYPE_CHECKING:
@@ -35,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 done, 1 crash, 2 usage, 3 bad input, 4 some subjects failed, 5 nothing to do.
+        Exit code: 0 done, 1 crash, 2 usage, 3 bad input, 4 some subjects failed, 5 nothing to do,
+        130 stopped by Ctrl-C.
     """
     try:
         arguments = parser().parse_args(argv)
@@ -43,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return stop.code if isinstance(stop.code, int) else USAGE
     print(INTENDED_USE, file=sys.stderr)
     try:
-        code: int = arguments.execute(arguments)
+        with ctrl_c.noted():
+            code: int = arguments.execute(arguments)
     except ParameterError as error:
         return _say(error, USAGE)
     except InputError as error:

@@ -158,8 +158,10 @@ def participant(
     except (Cancelled, ParameterError):
         raise
     except QsmStrokeError as error:
+        progress(1.0, "failed")
         return _failed(out_dir, files, job, error, time.monotonic() - started)
     except Exception as error:
+        progress(1.0, "failed")  # stops here where the error is what became of a Ctrl-C
         LOG.exception("%s failed", files.key)
         return _failed(out_dir, files, job, error, time.monotonic() - started)
     progress(1.0, "done")

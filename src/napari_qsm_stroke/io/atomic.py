@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from types import FrameType
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
@@ -40,3 +45,29 @@ def write_json(path: Path, content: Any) -> Path:
     """Write plain values as JSON; NaN is refused, for JSON has none."""
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     return write_text(path, text + "\n")
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Let Ctrl-C wait until files that belong together are all in place.
+
+    Pressed once more it does not wait.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield  # it reaches the main thread alone, and not where it is ignored
+        return
+    waiting: list[tuple[int, FrameType | None]] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        if waiting:
+            before(number, frame)
+        waiting.append((number, frame))
+
+    signal.signal(signal.SIGINT, wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting:
+            before(*waiting[0])
