@@ -11,8 +11,6 @@ memory, set back just before): it sees what compiled code and the transforms tak
 
 from __future__ import annotations
 
-import ctypes
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
+
+from napari_qsm_stroke.pipeline.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,16 +72,9 @@ def resident_bytes(field: str = "VmRSS") -> int | None:
     return None
 
 
-def give_back_freed_memory() -> None:
-    """Hand what was freed back to the system, where the C library can: it would not count."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
-
-
 def peak_bytes(work: Callable[[], object]) -> int | None:
     """Most resident memory during a call beyond that before it; None where that is not known."""
-    give_back_freed_memory()
+    give_back()
     before = resident_bytes()
     try:
         MARK.write_text("5", "utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,14 @@ from napari_qsm_stroke.core.quantities import (
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline import memory
 from napari_qsm_stroke.pipeline.apply import apply
-from napari_qsm_stroke.pipeline.memory import check_memory, free_bytes, needed_bytes
+from napari_qsm_stroke.pipeline.memory import (
+    WORTH_IT,
+    check_memory,
+    free_bytes,
+    give_back,
+    needed_bytes,
+    without_empty_pages,
+)
 from napari_qsm_stroke.pipeline.recipe import Step
 
 CALLED: list[str] = []
@@ -127,3 +135,52 @@ def test_a_lean_run_lets_go_of_series_that_no_step_takes_any_more(small_case: Ca
     assert {"magnitude", "phase", "local_field", "susceptibility"} <= set(done.maps)
     first = Recipe("first", (Step("per_echo"),))
     assert "unwrapped_phase" in run(small_case, first, lean=True).maps
+
+
+def resident() -> int:
+    """Memory of this process in bytes; skips where the system does not tell."""
+    status = Path("/proc/self/statm")
+    if not status.is_file():
+        pytest.skip("only Linux tells the resident memory of a process")
+    return int(status.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def with_brain(shape: tuple[int, ...]) -> np.ndarray:
+    """Values in the middle fifth of a volume, NaN among them, and zero elsewhere."""
+    array = np.zeros(shape, np.float32)
+    core = tuple(slice(2 * n // 10, 8 * n // 10) for n in shape[:3])
+    array[core] = np.random.default_rng(5).normal(size=array[core].shape)
+    array[shape[0] // 2, shape[1] // 2] = np.nan
+    return array
+
+
+@pytest.mark.parametrize("shape", [(96, 96, 64), (96, 96, 64, 3)])
+def test_pages_of_zeros_are_let_go_of_and_values_stay(shape: tuple[int, ...]) -> None:
+    array = with_brain(shape)
+    before = resident()
+    kept = without_empty_pages(array)
+    taken = resident() - before
+    assert kept is not array
+    assert kept.dtype == array.dtype
+    np.testing.assert_array_equal(kept, array)
+    np.testing.assert_array_equal(without_empty_pages(array != 0), array != 0)
+    assert taken < 0.7 * array.nbytes
+
+
+def test_full_small_and_strided_arrays_stay_what_they_are() -> None:
+    full = np.ones((96, 96, 64), np.float32)
+    small = np.zeros(WORTH_IT // 4 - 1, np.float32)
+    strided = np.asfortranarray(with_brain((96, 96, 64)))
+    for array in (full, small, strided):
+        assert without_empty_pages(array) is array
+
+
+def test_what_was_freed_is_given_back() -> None:
+    give_back()
+    blocks = [np.ones(2**14, np.uint8) for _ in range(2**12)]
+    last = np.ones(2**14, np.uint8)  # on top of the heap: it alone keeps the rest from shrinking
+    before = resident()
+    del blocks
+    give_back()
+    assert resident() < before - 2**25
+    assert last.all()

@@ -16,10 +16,10 @@ from napari_qsm_stroke.core.progress import Loop, Progress, loops_noted, silent
 from napari_qsm_stroke.core.quantities import Header
 from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.pipeline.discovery import methods
-from napari_qsm_stroke.pipeline.memory import check_memory
+from napari_qsm_stroke.pipeline.memory import check_memory, give_back, without_empty_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_qsm_stroke.case.case import Case
 
@@ -101,6 +101,7 @@ def apply(
     key = _key(method, full, inputs, headers)
     kept = store.get(key) if store else None
     if kept is None:
+        give_back()
         check_memory(case, [method])
         progress(0.0, name)
         kept = _call(case, method, full, inputs, headers, progress)
@@ -191,15 +192,24 @@ def _call(
     with loops_noted() as loops:
         result = method.function(**arguments, **headers, **parameters)
     quality = _convergence(parameters.get("max_iter"), loops)
-    values = result if isinstance(result, tuple) else (result,)
+    values = list(result) if isinstance(result, tuple) else [result]
+    del result
     grid = next((v.grid for a in method.inputs if not a.whole and (v := inputs[a.name])), case.grid)
-    return {
-        quantity.name: value
-        if isinstance(value, Volume)
-        else Volume(np.asarray(value), grid, quantity.unit, f"{case.key} {quantity.name}", quality)
-        for quantity, value in zip(method.outputs, values, strict=True)
-        if value is not None
-    }
+    made: dict[str, Volume] = {}
+    for quantity, value in zip(method.outputs, _one_by_one(values), strict=True):
+        if isinstance(value, Volume):
+            made[quantity.name] = value
+        elif value is not None:
+            data = without_empty_pages(np.asarray(value))
+            source = f"{case.key} {quantity.name}"
+            made[quantity.name] = Volume(data, grid, quantity.unit, source, quality)
+    return made
+
+
+def _one_by_one(values: list[Any]) -> Iterator[Any]:
+    """Each value in turn, which the list lets go of."""
+    while values:
+        yield values.pop(0)
 
 
 def _convergence(most: int | None, loops: Sequence[Loop]) -> Quality:

@@ -1,11 +1,15 @@
-"""Whether the memory that is free will do: asked before a run starts, not when it dies."""
+"""Whether the memory that is free will do, asked before a run starts; and what need not be held."""
 
 from __future__ import annotations
 
+import ctypes
 import math
+import mmap
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psutil
 
 from napari_qsm_stroke.core.numerics.frame import Frame
@@ -13,6 +17,8 @@ from napari_qsm_stroke.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from numpy.typing import NDArray
 
     from napari_qsm_stroke.case.case import Case
     from napari_qsm_stroke.core.method import Method
@@ -22,6 +28,33 @@ PADDING = (8, 8, 8)
 """What methods commonly add to the box of their mask, in voxels."""
 GROUP = Path("/sys/fs/cgroup")
 GB = 1e9
+WORTH_IT = 2**20
+"""Bytes of an array from which on its empty pages count."""
+
+
+def give_back() -> None:
+    """Hand memory that was freed back to the system, where the C library can keep it instead."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+def without_empty_pages(array: NDArray[Any]) -> NDArray[Any]:
+    """Return the same values in an array whose pages of zeros take no memory.
+
+    Maps are zero outside the brain: about half of their pages are. Where the system has no such
+    pages, or there are few, the array itself comes back.
+    """
+    full = array.nbytes < WORTH_IT or 2 * np.count_nonzero(array) > array.size
+    if sys.platform == "win32" or full or not array.flags.c_contiguous:
+        return array
+    pages = mmap.mmap(-1, array.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        pages.madvise(mmap.MADV_NOHUGEPAGE)  # a huge page is hardly ever empty
+    kept: NDArray[Any] = np.frombuffer(pages, array.dtype).reshape(array.shape)
+    for plane, source in zip(kept, array, strict=True):
+        np.copyto(plane, source, where=source != 0)
+    return kept
 
 
 def free_bytes() -> int:
