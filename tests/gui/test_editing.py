@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_qsm_stroke.pipeline.recipe import Recipe
+from napari_qsm_stroke.pipeline.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,3 +169,72 @@ def test_jumping_between_slices(opened: Any) -> None:
     assert here() == 2
     bench.scene.jump("infarct", -1)
     assert here() == 2
+
+
+def mask_with(mask: Any, *voxels: tuple[int, int, int]) -> Any:
+    """Mask (X, Y, Z) with more voxels in it, as a script makes it."""
+    changed = np.array(mask)
+    for voxel in voxels:
+        changed[voxel] = 1
+    return changed
+
+
+@pytest.mark.parametrize("order", ["stroke first", "script first"])
+@pytest.mark.parametrize("shown", [False, True], ids=["at once", "layer up to date"])
+def test_a_stroke_and_an_edit_of_a_script_both_count(
+    opened: Any, qtbot: Any, order: str, shown: bool
+) -> None:
+    _, bench, _ = opened
+    bench.scene._strokes.setInterval(60_000)  # the stroke never settles by itself
+    layer = bench.scene.mask("veins")
+    start = bench.session.case.maps["veins"].data.copy()
+    drawn, written = (1, 1, 1), (2, 2, 2)
+    assert not start[drawn]
+    assert not start[written]
+    todo = [
+        lambda: paint(layer, 1, drawn[::-1]),
+        lambda: bench.session.edit("veins", mask_with(start, written)),
+    ]
+    for act in todo if order == "stroke first" else todo[::-1]:
+        act()
+        if shown:
+            bench.scene.flush()
+    bench.scene.collect()
+    bench.scene.flush()
+    whole = mask_with(start, written, drawn)
+    assert (bench.session.case.maps["veins"].data == whole).all()
+    assert (layer.data == whole.T).all()
+    layer.undo()
+    bench.scene.collect()
+    assert not (bench.session.case.maps["veins"].data == whole).all()
+
+
+def test_a_stroke_meanwhile_stays_on_top_of_a_result(
+    opened: Any, recipe: Recipe, qtbot: Any
+) -> None:
+    _, bench, _ = opened
+    layer = bench.scene.mask("veins")
+    result = run(bench.session.case, recipe)
+    proposal = result.maps["veins"].data
+    erased = tuple(np.argwhere(proposal & (layer.data.T > 0))[0])
+    paint(layer, 0, erased[::-1])
+    bench.session.commit(result)
+    bench.scene.flush()
+    whole = proposal.copy()
+    whole[erased] = 0
+    assert (bench.session.case.maps["veins"].data == whole).all()
+    assert (layer.data == whole.T).all()
+    assert bench.session.edited == {"veins"}
+
+
+def test_a_stroke_meanwhile_does_not_follow_into_another_case(
+    opened: Any, head_case: Callable[..., Case], qtbot: Any
+) -> None:
+    _, bench, _ = opened
+    paint(bench.scene.mask("veins"), 1, (1, 1, 1))
+    other = head_case(key="sub-02")
+    bench.session.open(other)
+    bench.scene.flush()
+    qtbot.wait(100)
+    assert not bench.session.edited
+    assert bench.session.case is other

@@ -53,6 +53,7 @@ class Scene(QObject):
         self._asked: set[str] = set()
         self._wanted: list[str] = []
         self._touched: set[str] = set()
+        self._drawn_on: dict[str, Volume] = {}
         self._adding = QTimer(self, singleShot=True, interval=0)
         self._adding.timeout.connect(self._update_one)
         self._strokes = QTimer(self, singleShot=True, interval=STROKE_SETTLES_MS)
@@ -182,21 +183,38 @@ class Scene(QObject):
             dims.set_point(axis, origin + size * target)
 
     def collect(self) -> None:
-        """Take what was drawn since the last time into the session."""
+        """Take what was drawn since the last time into the session.
+
+        Strokes lie on top of what the session has now: a script or a run may have changed it since
+        the layer was brought up to date.
+        """
         self._strokes.stop()
         touched, self._touched = self._touched, set()
         for name in touched:
-            layer = self.mask(name)
-            if layer is not None and self._session.case is not None:
-                self._session.edit(name, layers.from_display(layer.data))
+            layer, case = self.mask(name), self._session.case
+            if layer is None or case is None:
+                continue
+            drawn = layers.from_display(layer.data)
+            base, now = self._drawn_on.get(name), case.maps.get(name)
+            if base is None or base is now:
+                self._session.edit(name, drawn)
+                self._note(name)
+            else:
+                under = now.data if now is not None else np.zeros_like(drawn)
+                self._session.edit(name, np.where(drawn != base.data, drawn, under))
+                self._update(layer, name)
 
     # -- session to layers -------------------------------------------------------------------
 
     def _follow(self, names: frozenset[str]) -> None:
+        if names & self._touched and "case" not in names:
+            self.collect()
         case = self._session.case
         if case is None:
             return
         if "case" in names:
+            self._touched.clear()  # was drawn on the case that was open before
+            self._drawn_on = {n: case.maps[n] for n in EDITABLE if n in case.maps}
             self._drop_others()
         for layer in list(self._viewer.layers):
             name = layers.role(layer)
@@ -224,6 +242,8 @@ class Scene(QObject):
 
     def _update_one(self) -> None:
         name = self._wanted.pop(0) if self._wanted else None
+        if name in self._touched:
+            self.collect()
         case = self._session.case
         if name is not None and case is not None and name in case.maps:
             layer = self.layer(name)
@@ -237,6 +257,8 @@ class Scene(QObject):
 
     def _insert(self, name: str, volume: Volume) -> None:
         layer = Layer.create(*layers.layer_data(name, volume, echo=self._echo))
+        if name in EDITABLE:
+            self._drawn_on[name] = volume
         order = list(layers.LOOKS)
         rank = order.index(name) if name in order else -1
         above = [
@@ -263,6 +285,13 @@ class Scene(QObject):
         if came_with is not None:
             layer.metadata[layers.KEY]["case"] = came_with
         layer.scale, layer.translate = attributes["scale"], attributes["translate"]
+        self._note(name)
+
+    def _note(self, name: str) -> None:
+        """Note that the layer of a mask shows what the session has."""
+        case = self._session.case
+        if case is not None and name in EDITABLE and name in case.maps:
+            self._drawn_on[name] = case.maps[name]
 
     # -- layers to session -------------------------------------------------------------------
 
