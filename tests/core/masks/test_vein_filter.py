@@ -84,6 +84,30 @@ def test_weak_veins_come_out_like_strong_ones(ratio):
     assert truth == pytest.approx(ratio, abs=0.08)
 
 
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 1.6])
+def test_where_blood_may_jump_veins_tell_nothing_of_each_other(ratio):
+    """What sets the core apart is not averaged away at its border, and nothing is made up."""
+    size, core = (1.0, 1.0, 1.0), np.zeros(SHAPE, np.uint8)
+    core[SHAPE[0] // 2 :] = 1
+    share = np.max(
+        [tubes(size, radius=r, seed=13 + k)[0] for k, r in enumerate((0.5, 1.1, 0.5))], 0
+    )
+    chi = 0.2 * ndimage.gaussian_filter(share, 0.35) * np.where(core, ratio, 1)
+    chi += ndimage.gaussian_filter(np.random.default_rng(4).normal(0, 0.012, SHAPE), 0.5)
+    chi, everywhere = chi.astype(np.float32), np.ones(SHAPE, np.uint8)
+
+    def change(veins):
+        return np.median(chi[veins & (core > 0)]) / np.median(chi[veins & (core == 0)])
+
+    truth = change(share > 0.4)
+    unknown = change(vein_filter(chi, everywhere, voxel_size=size)[0] > 0)
+    known = change(vein_filter(chi, everywhere, infarct=core, voxel_size=size)[0] > 0)
+    if ratio == 1:
+        assert known == pytest.approx(unknown, abs=0.01)
+    else:
+        assert abs(known - truth) < 0.7 * abs(unknown - truth)
+
+
 def test_a_lobulated_bleeding_is_no_vein():
     chi, mask, owner, _ = scene(seed=3)
     grid = np.moveaxis(np.indices(SHAPE), 0, -1) - np.array([50, 20, 20])

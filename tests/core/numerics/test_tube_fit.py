@@ -125,6 +125,39 @@ def test_a_bundle_of_thin_tubes_is_told_by_the_wide_one_beside_it():
     assert np.median(level[thin]) == pytest.approx(0.4, rel=0.1)
 
 
+def test_beyond_a_border_veins_tell_nothing():
+    """A thin tube between a weak and, closer by, a strong one takes the blood of its own side."""
+    size, image, mask = (1.0, 1.0, 1.0), np.zeros(SHAPE), np.zeros(SHAPE)
+    for place, strength, radius in ((0.15, 0.2, 1.3), (0.5, 0.2, 0.4), (0.7, 0.4, 1.3)):
+        share, _, _ = tube(radius, size, (0.1, 0.1, 1), np.array([place, 0.5, 0.5]))
+        image += strength * share
+        mask = np.maximum(mask, share)
+    image = (image + np.random.default_rng(1).normal(0, 0.006, SHAPE)).astype(np.float32)
+    fit = fit_tubes(
+        image, mask > 0.2, image, np.ones(SHAPE, bool), voxel_size=size, piece_length=5.0
+    )
+    thin = fit.cylinders.radius < 0.75
+    weak = fit.lines.middles()[:, 0] < 0.6 * SHAPE[0]
+    assert np.median(shared_contrast(fit)[thin]) > 0.26
+    for inside in (weak, ~weak):  # on which side of the border the region is makes no difference
+        assert np.median(shared_contrast(fit, inside)[thin]) == pytest.approx(0.2, rel=0.1)
+
+
+def test_where_nothing_else_is_inside_the_ones_outside_tell():
+    size = (1.0, 1.0, 1.0)
+    wide, _, _ = tube(1.3, size, (0.1, 0.1, 1), np.array([0.3, 0.5, 0.5]))
+    thin, _, _ = tube(0.4, size, (0.1, 0.1, 1), np.array([0.7, 0.5, 0.5]))
+    image = 0.3 * np.maximum(wide, thin) + np.random.default_rng(1).normal(0, 0.006, SHAPE)
+    mask = np.maximum(wide, thin) > 0.2
+    image = image.astype(np.float32)
+    fit = fit_tubes(image, mask, image, np.ones(SHAPE, bool), voxel_size=size, piece_length=5.0)
+    alone = fit.lines.middles()[:, 0] > 0.5 * SHAPE[0]
+    level = np.median(shared_contrast(fit, alone)[alone])
+    unaided = np.median(shared_contrast(fit.without(~alone), alone)[alone])
+    assert unaided < 0.21  # thin tubes seem too wide and too weak
+    assert level > unaided + 0.02
+
+
 def test_a_fork_becomes_three_branches_and_a_ring_one():
     mask = np.zeros(SHAPE, bool)
     mask[20:23, 5:22, 18:21] = True

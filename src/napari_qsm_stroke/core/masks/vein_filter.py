@@ -28,12 +28,14 @@ from napari_qsm_stroke.core.quantities import (
     Excluded,
     FieldMask,
     FieldNoise,
+    Infarct,
     Susceptibility,
     Veins,
     VoxelSize,
 )
 
 if TYPE_CHECKING:
+    from napari_qsm_stroke.core.numerics.tube_fit import TubeFit
     from napari_qsm_stroke.core.quantities import FloatArray
 
 TEXTURE_QUANTILES = (0.5, 0.75)
@@ -47,12 +49,13 @@ MIDDLE_QUANTILE = 0.75
 @method(
     cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195", "10.3389/fnins.2017.00089"),
     memory=12,
-    revision=3,
+    revision=4,
 )
 def vein_filter(
     susceptibility: Susceptibility,
     field_mask: FieldMask,
     field_noise: FieldNoise | None = None,
+    infarct: Infarct | None = None,
     *,
     voxel_size: VoxelSize,
     progress: Progress = silent,
@@ -89,6 +92,10 @@ def vein_filter(
         Where the susceptibility is valid.
     field_noise : ndarray of float32, shape (X, Y, Z), optional
         Tells what is dark in the magnitude. Without it streaks are not told from veins.
+    infarct : ndarray of uint8, shape (X, Y, Z), optional
+        Blood may be another on the two sides of its border, brighter or darker: veins there tell
+        nothing of each other. Without it a vein just inside is told by those outside, and what
+        sets the core apart comes out too small.
     voxel_size : tuple of float
         In mm.
     progress : Progress
@@ -149,7 +156,8 @@ def vein_filter(
     del whole, calm
     progress(0.8, "calibre")
     noise = None if field_noise is None else field_noise[box]
-    vein, streak = _filled(found & free, chi, contrast, noise, free, extent, voxel_size)
+    core = None if infarct is None else infarct[box] != 0
+    vein, streak = _filled(found & free, chi, contrast, noise, core, free, extent, voxel_size)
     veins[box] = without_small_parts(vein, smallest_part, voxel_size)
     wide[streak] = STREAK
     excluded[box] = wide
@@ -161,6 +169,7 @@ def _filled(
     chi: FloatArray,
     contrast: FloatArray,
     noise: FloatArray | None,
+    core: Bools | None,
     allowed: Bools,
     extent: float,
     size: Size,
@@ -173,7 +182,7 @@ def _filled(
     if noise is not None:
         fit = fit.without(without_signal_loss(fit, noise, voxel_size=size))
     vein, streak = np.zeros(found.shape, dtype=bool), np.zeros(found.shape, dtype=bool)
-    blood = shared_contrast(fit)
+    blood = shared_contrast(fit, None if core is None else _within(core, fit, size))
     if not np.isfinite(blood).any():
         return vein, streak
     beside = fit.cylinders.background
@@ -184,6 +193,11 @@ def _filled(
     filled = chi[where] > beside[piece] + extent * blood[piece]
     vein[where], streak[where] = filled & fit.kept[piece], filled & ~fit.kept[piece]
     return vein, streak
+
+
+def _within(region: Bools, fit: TubeFit, size: VoxelSize) -> Bools:
+    """Pieces whose middle lies in a region."""
+    return np.asarray(region[tuple(np.rint(fit.lines.middles() / size).astype(int).T)])
 
 
 def _scales(smallest: float, largest: float) -> list[float]:

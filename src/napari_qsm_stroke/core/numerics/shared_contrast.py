@@ -28,9 +28,15 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 STEPS = np.geomspace(1 / 16, 4, 97)
 """Contrasts that are tried, over the typical one."""
 STEP = float(np.log(STEPS[1] / STEPS[0]))
-NEIGHBOURS = 8
-NEXT_TO, AT_10_MM = 0.05, 0.5
-"""Relative standard deviation of blood between neighbours, and what 10 mm add to its square."""
+NEXT_TO = 0.05
+"""Relative standard deviation of blood between neighbours."""
+KNOWN_BORDER, UNKNOWN_BORDER = (16, 0.25), (8, 0.5)
+"""How many neighbours tell of a piece, and what 10 mm add to the square of that deviation.
+
+Where blood may jump is either known, or any neighbour may be beyond the jump.
+"""
+ACROSS_MM = 100.0
+"""A neighbour in another part of the brain counts as that far away."""
 ANOTHER = 0.05
 """Chance that a neighbour tells nothing of the piece."""
 OF_SHAPE = 0.1
@@ -41,13 +47,15 @@ KINDS = np.geomspace(0.03, 1.2, 12)
 """Relative standard deviations that are told apart."""
 
 
-def shared_contrast(fit: TubeFit) -> Floats:
+def shared_contrast(fit: TubeFit, inside: NDArray[np.bool_] | None = None) -> Floats:
     """Most likely contrast of each piece, seen with its neighbours, shape (pieces,).
 
     Parameters
     ----------
     fit : TubeFit
         Tubes and the cylinders fitted to them.
+    inside : ndarray of bool, shape (pieces,), optional
+        Which pieces lie in a region at whose border blood may jump, either way.
 
     Returns
     -------
@@ -61,7 +69,7 @@ def shared_contrast(fit: TubeFit) -> Floats:
     chances = contrast_chances(fit.found, contrasts)
     radius = np.nan_to_num(cylinders.radius / fit.side, nan=SMALLEST_RADIUS)
     chances = _less_sure(chances, OF_SHAPE * np.maximum(1, 1 / radius) ** WORSE_WHEN_THIN)
-    likely = _with_neighbours(chances, lines.middles(), fit.resolved)
+    likely = _with_neighbours(chances, lines.middles(), fit.resolved, inside)
     middle = [np.interp(0.5, np.cumsum(row) / row.sum(), np.log(contrasts)) for row in likely]
     return np.exp(np.array(middle))
 
@@ -80,19 +88,27 @@ def _blurred(chances: Floats, relative: float) -> Floats:
     return np.asarray(smooth / smooth.max(1, keepdims=True))
 
 
-def _with_neighbours(chances: Floats, middles: Floats, resolved: NDArray[np.bool_]) -> Floats:
+def _with_neighbours(
+    chances: Floats,
+    middles: Floats,
+    resolved: NDArray[np.bool_],
+    inside: NDArray[np.bool_] | None,
+) -> Floats:
     """Chances of each piece times those of the resolved ones around, each as sure as it is close.
 
     What thin tubes say of each other is not used: they all err to the same side.
     """
     total = np.log(chances + 1e-30)
     known = np.flatnonzero(resolved)
-    count = min(NEIGHBOURS + 1, len(known))
+    most, at_10_mm = UNKNOWN_BORDER if inside is None else KNOWN_BORDER
+    count = min(most + 1, len(known))
     if not count:
         return chances
-    distance, other = cKDTree(middles[known]).query(middles, k=range(1, count + 1))
+    part = np.zeros(len(chances)) if inside is None else ACROSS_MM * inside
+    place = np.column_stack([middles, part])
+    distance, other = cKDTree(place[known]).query(place, k=range(1, count + 1))
     other = known[other]
-    apart = np.sqrt(NEXT_TO**2 + AT_10_MM**2 * distance / 10)
+    apart = np.sqrt(NEXT_TO**2 + at_10_mm**2 * distance / 10)
     kind = np.abs(np.log(apart[..., None] / KINDS)).argmin(2)
     told = {
         k: np.log((1 - ANOTHER) * _blurred(chances, float(KINDS[k])) + ANOTHER)
