@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,9 @@ import pytest
 
 from napari_qsm_stroke import Case, Volume
 from napari_qsm_stroke.cli.console import show_iterations
+from napari_qsm_stroke.core.method import forget, method
+from napari_qsm_stroke.core.progress import Progress, steps
+from napari_qsm_stroke.core.quantities import LocalField, Susceptibility
 from napari_qsm_stroke.pipeline.apply import MemoryStore, apply
 
 
@@ -48,6 +52,41 @@ def test_a_tolerance_that_was_not_reached_is_noted(
         assert record.note == "stopped after 3 iterations, before its tolerance was reached"
     show_iterations(case)
     assert capsys.readouterr().err == f"iterations: {name}: 3 (its tolerance was not reached)\n"
+
+
+@pytest.fixture
+def three_steps() -> Iterator[str]:
+    """A method that by default ends before its tolerance does."""
+
+    @method()
+    def thrice(
+        local_field: LocalField, progress: Progress, max_iter: int = 3, tol: float = 1e-3
+    ) -> Susceptibility:
+        """Wait."""
+        for _ in steps(max_iter, progress, "thrice"):
+            pass
+        return (tol * local_field).astype(np.float32)
+
+    yield "thrice"
+    forget("thrice")
+
+
+def test_as_many_iterations_as_by_default_are_no_warning(
+    field_case: Case, three_steps: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = apply(field_case, three_steps)
+    assert case.history[-1].figures == {"iterations": 3, "tolerance_reached": 0}
+    assert case.history[-1].note == "took its usual 3 iterations"
+    show_iterations(case)
+    assert capsys.readouterr().err == "iterations: thrice: 3\n"
+
+
+@pytest.mark.parametrize("changed", [{"max_iter": 2}, {"max_iter": 4}, {"tol": 1e-4}])
+def test_what_was_asked_for_and_not_reached_is_noted(
+    field_case: Case, three_steps: str, changed: dict[str, float]
+) -> None:
+    case = apply(field_case, three_steps, changed)
+    assert "before its tolerance was reached" in case.history[-1].note
 
 
 def test_methods_without_iterations_say_nothing(field_case: Case) -> None:

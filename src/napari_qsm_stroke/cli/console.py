@@ -15,7 +15,7 @@ from napari_qsm_stroke.case.case import notes_of_loading
 from napari_qsm_stroke.cli.ctrl_c import heed
 from napari_qsm_stroke.core.measure.regions import REGIONS
 from napari_qsm_stroke.core.method import get_method
-from napari_qsm_stroke.pipeline.apply import ITERATIONS, SETTLED
+from napari_qsm_stroke.pipeline.apply import ITERATIONS, SETTLED, as_many_as_usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,10 +115,12 @@ def show_left_out(case: Case) -> None:
 
 
 def show_iterations(case: Case) -> None:
-    """Print how many iterations each step took, and where its tolerance did not end them."""
+    """Print how many iterations each step took, and where fewer than its tolerance asks for."""
     for record in case.history:
         if record.action == "run" and ITERATIONS in record.figures:
-            end = "" if record.figures[SETTLED] else " (its tolerance was not reached)"
+            usual = as_many_as_usual(get_method(record.what), record.parameters)
+            ended = record.figures[SETTLED] or usual
+            end = "" if ended else " (its tolerance was not reached)"
             print(
                 f"iterations: {record.what}: {record.figures[ITERATIONS]:.0f}{end}", file=sys.stderr
             )

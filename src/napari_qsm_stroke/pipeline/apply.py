@@ -108,7 +108,7 @@ def apply(
         if store:
             store.put(key, kept)
     figures = {k: f for v in kept.values() for k, f in v.quality.figures.items()}
-    notes = [v.quality.doubt for v in kept.values()] + [_iterations_note(figures)]
+    notes = [v.quality.doubt for v in kept.values()] + [_iterations_note(method, full, figures)]
     record = Record(
         "run",
         name,
@@ -223,10 +223,24 @@ def _convergence(most: int | None, loops: Sequence[Loop]) -> Quality:
     return Quality({ITERATIONS: counted[-1].taken, SETTLED: int(counted[-1].settled)})
 
 
-def _iterations_note(figures: Mapping[str, float]) -> str:
+def as_many_as_usual(method: Method, parameters: Mapping[str, Any]) -> bool:
+    """Tell whether a method that takes all its iterations does what it does by default.
+
+    A default count that ends a method before its tolerance does is meant so: its accuracy was
+    measured with it, and some methods lose by more.
+    """
+    ends = {"max_iter", "tol"}
+    return all(parameters[p.name] == p.default for p in method.parameters if p.name in ends)
+
+
+def _iterations_note(
+    method: Method, parameters: Mapping[str, Any], figures: Mapping[str, float]
+) -> str:
     if figures.get(SETTLED, 1):
         return ""
     count = figures[ITERATIONS]
+    if as_many_as_usual(method, parameters):
+        return f"took its usual {count:.0f} iterations"
     return f"stopped after {count:.0f} iterations, before its tolerance was reached"
 
 

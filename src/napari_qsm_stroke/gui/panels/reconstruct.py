@@ -132,8 +132,10 @@ class StepBox(QFrame):
             self.outcome.setText("")
             return
         last = records[-1]
-        self.outcome.setText(f"{last.seconds:.0f} s" if last.action == "run" else "-")
-        self.outcome.setToolTip(f"Left out: {last.note}" if last.note else "Time of the last run")
+        ran = last.action == "run"
+        self.outcome.setText(f"{last.seconds:.0f} s" if ran else "-")
+        what = "Time of the last run" if ran else "Left out"
+        self.outcome.setToolTip(": ".join(filter(None, (what, last.note))))
 
     def _open(self, on: bool) -> None:
         self.opener.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
