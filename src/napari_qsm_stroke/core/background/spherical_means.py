@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TOUCHING = 1e-3
 """A voxel at the rim of a ball is in it, whatever is rounded; in mm."""
 NOWHERE = 255
+ROWS = 16
+"""Lines of voxels that are summed together."""
 TRANSFORM_COST = 14.0
 """Time of one mean by transforms, per voxel of the frame, in sums over one line."""
 
@@ -186,8 +188,8 @@ def _sum_shells(
     """
     sums = np.zeros((*field.shape[:2], field.shape[2] + 1), np.float32)
     np.cumsum(field, axis=2, out=sums[..., 1:])
-    first, last = np.full(NOWHERE + 1, -1), np.zeros(NOWHERE + 1, np.int64)
-    share = np.zeros(NOWHERE + 1, np.float32)
+    first, last = np.full((2, max(bundles) + 1), -1)
+    share = np.zeros(first.size, np.float32)
     place = 0
     for n, lines in bundles.items():
         first[n], last[n] = place, place + len(lines)
@@ -214,16 +216,28 @@ def _sum_bundles(
     share: FloatArray,
     filtered: FloatArray,
 ) -> None:
+    """One line of a bundle for all voxels of some rows, then the next: their sums lie together."""
     nx, ny, nz = field.shape
     for i in prange(nx):
-        for j in range(ny):
-            row = (i * ny + j) * (nz + 1)
-            for k in range(nz):
-                n = index[i, j, k]
-                if first[n] < 0:
-                    continue
-                place = np.uint64(row + k)
-                total = np.float32(0)
+        places = np.empty((first.size, ROWS * nz), np.uint32)
+        total = np.empty(ROWS * nz, np.float32)
+        for row in range(0, ny, ROWS):
+            start = np.uint64((i * ny + row) * (nz + 1))
+            counts = np.zeros(first.size, np.int64)
+            for j in range(row, min(row + ROWS, ny)):
+                for k in range(nz):
+                    n = index[i, j, k]
+                    if n < first.size and first[n] >= 0:
+                        places[n, counts[n]] = (j - row) * (nz + 1) + k
+                        counts[n] += 1
+            for n in range(first.size):
+                own = places[n, : counts[n]]
+                total[: own.size] = 0
                 for line in range(first[n], last[n]):
-                    total += sums[place + above[line]] - sums[place + below[line]]
-                filtered[i, j, k] = field[i, j, k] - total * share[n]
+                    up, down = start + above[line], start + below[line]
+                    for v in range(own.size):
+                        place = np.uint64(own[v])
+                        total[v] += sums[up + place] - sums[down + place]
+                for v in range(own.size):
+                    j, k = row + own[v] // (nz + 1), own[v] % (nz + 1)
+                    filtered[i, j, k] = field[i, j, k] - total[v] * share[n]

@@ -39,8 +39,10 @@ def distance_to(mask: NDArray[Any], voxel_size: tuple[float, float, float]) -> F
     ndarray of float32, shape (X, Y, Z)
         In mm; 0 inside the mask, 1e6 everywhere where the mask is empty.
     """
-    squared = np.where(mask != 0, np.float32(0), np.float32(FAR))
-    for axis in range(3):
+    inside = np.ascontiguousarray(mask) != 0
+    squared = np.empty(inside.shape, np.float32)
+    _along_lines(inside, float(voxel_size[2]) ** 2, squared)
+    for axis in (1, 0):
         lines = np.moveaxis(squared, axis, -1)
         _envelopes(lines, float(voxel_size[axis]) ** 2)
     distance: FloatArray = np.sqrt(squared, out=squared)
@@ -133,12 +135,32 @@ def _lowest(
 
 
 @kernel(parallel=True)
+def _along_lines(inside: Bools, step: float, squared: FloatArray) -> None:
+    """Squared distance to the nearest voxel inside on the same line along the last axis."""
+    nx, ny, nz = inside.shape
+    for i in prange(nx):
+        for j in range(ny):
+            last = -1
+            for k in range(nz):
+                if inside[i, j, k]:
+                    last = k
+                squared[i, j, k] = step * (k - last) ** 2 if last >= 0 else FAR
+            last = -1
+            for k in range(nz - 1, -1, -1):
+                if inside[i, j, k]:
+                    last = k
+                if last >= 0:
+                    squared[i, j, k] = min(squared[i, j, k], np.float32(step * (last - k) ** 2))
+
+
+@kernel(parallel=True)
 def _envelopes(lines: NDArray[np.float32], step: float) -> None:
     """Replace each line f by the smallest f[j] + step (i - j)^2 over j."""
     n = lines.shape[2]
     for i in prange(lines.shape[0]):
         # many lines at once: neighbours share what is fetched from memory
         tile = np.empty((TILE, n), np.float32)
+        inverse = 1 / (step * np.arange(1, n + 1))
         value, start = np.empty(n, np.float64), np.empty(n + 1, np.float64)
         vertex = np.empty(n, np.int64)
         for first in range(0, lines.shape[1], TILE):
@@ -148,7 +170,7 @@ def _envelopes(lines: NDArray[np.float32], step: float) -> None:
                     tile[j, q] = lines[i, first + j, q]
             for j in range(count):
                 if tile[j].any():  # else all of the line is in the mask
-                    _envelope(tile[j], step, value, vertex, start)
+                    _envelope(tile[j], step, inverse, value, vertex, start)
             for q in range(n):
                 for j in range(count):
                     lines[i, first + j, q] = tile[j, q]
@@ -158,6 +180,7 @@ def _envelopes(lines: NDArray[np.float32], step: float) -> None:
 def _envelope(
     line: FloatArray,
     step: float,
+    inverse: NDArray[np.float64],
     value: NDArray[np.float64],
     vertex: NDArray[np.int64],
     start: NDArray[np.float64],
@@ -170,7 +193,7 @@ def _envelope(
         cross = -np.inf
         while top >= 0:
             p = vertex[top]
-            cross = 0.5 * ((value[q] - value[p]) / (step * (q - p)) + q + p)
+            cross = 0.5 * ((value[q] - value[p]) * inverse[q - p - 1] + q + p)
             if cross > start[top]:
                 break
             top -= 1
