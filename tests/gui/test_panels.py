@@ -11,6 +11,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
+from napari_qsm_stroke.case.provenance import Record
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.method import forget, method
 from napari_qsm_stroke.core.progress import Progress
@@ -22,6 +23,7 @@ from napari_qsm_stroke.core.quantities import (
 from napari_qsm_stroke.errors import Cancelled
 from napari_qsm_stroke.gui import layers
 from napari_qsm_stroke.gui.app import show_case
+from napari_qsm_stroke.gui.panels.reconstruct import StepBox
 from napari_qsm_stroke.gui.readers import get_reader
 from napari_qsm_stroke.gui.workbench import workbench
 from napari_qsm_stroke.io.nifti import write_volume
@@ -64,6 +66,25 @@ def test_reconstruct_cancel_and_again(opened: Any, recipe: Recipe, qtbot: Any) -
     assert bench.session.case is before
     bench.scene.flush()
     assert (before.maps["veins"].data == bench.scene.mask("veins").data.T).all()
+
+
+def test_a_step_says_that_it_ran_or_was_left_out(
+    qtbot: Any, head_case: Callable[..., Case], recipe: Recipe
+) -> None:
+    box = StepBox(recipe, 0)
+    qtbot.addWidget(box)
+    case = head_case()
+    for action, note, said in (
+        ("run", "", "Time of the last run"),
+        (
+            "run",
+            "took its usual 30 iterations",
+            "Time of the last run: took its usual 30 iterations",
+        ),
+        ("skip", "there is no DWI", "Left out: there is no DWI"),
+    ):
+        box.tell(case.with_maps(Record(action, "slow_map", note=note), {}))
+        assert box.outcome.toolTip() == said
 
 
 def test_a_failing_step_says_why_and_changes_nothing(opened: Any, qtbot: Any) -> None:
