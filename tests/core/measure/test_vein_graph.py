@@ -23,8 +23,10 @@ def vein(radius: float, along: tuple[float, float, float], middle: float = 0.5) 
     return share / 64
 
 
-def traced(share: np.ndarray, blood: float = 0.35, tissue: float = -0.02, **more: object):
-    noise = np.random.default_rng(2).normal(0, 0.005, SHAPE)
+def traced(
+    share: np.ndarray, blood: float = 0.35, tissue: float = -0.02, sd: float = 0.005, **more: object
+):
+    noise = np.random.default_rng(2).normal(0, sd, SHAPE)
     chi = (tissue + (blood - tissue) * share + noise).astype(np.float32)
     mask = (share > 0.25).astype(np.uint8)
     options = {"voxel_size": SIZE, "b0_dir": (0.0, 0.0, 1.0), **more}
@@ -54,6 +56,14 @@ def test_intervals_hold_the_truth() -> None:
 
 def test_a_thin_vein_is_not_in_the_valid_range() -> None:
     assert not traced(vein(0.45, (0.5, 0.6, 0.7))).valid.any()
+
+
+def test_a_wide_vein_that_says_it_is_unsure_is_not_in_the_valid_range() -> None:
+    graph = traced(vein(0.9, (0.5, 0.6, 0.7)), sd=0.035, segment_length=4.0)
+    unsure = (graph.radius > 0.75) & (graph.blood_sd > 0.2 * graph.blood)
+    assert unsure.any()
+    assert graph.valid.any()
+    assert not graph.valid[unsure].any()
 
 
 @pytest.mark.parametrize(("along", "degrees"), [((0, 0, 1), 0), ((1, 0, 1), 45), ((0, 1, 0), 90)])

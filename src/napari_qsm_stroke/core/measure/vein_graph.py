@@ -3,7 +3,8 @@
 A voxel on the edge of a vein, and every voxel of a vein thinner than that, holds tissue too: its
 value is too low. Cylinders fitted to segments tell how much of each voxel is vein, and so what the
 blood itself has, as Ward et al. do, Front Neurosci 2017;11:89, doi:10.3389/fnins.2017.00089. As
-there, it holds for radii above 0.75 voxel and contrasts above 3 times the noise.
+there, it holds for radii above 0.75 voxel and contrasts above 3 times the noise; and it counts
+where its own standard deviation is 20 % at most.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 OF_THE_MAP = 0.07
 """Relative standard deviation that a reconstructed map adds to each segment."""
 NINETY_PERCENT = 1.645
+MOST_UNSURE = 0.2
+"""Largest relative standard deviation of blood that is counted: beyond it, errors pass 20 %."""
 CALIBRES_MM = np.geomspace(0.3, 2.4, 10)
 """Limits of the classes of radius that are compared: a quarter wider from one to the next."""
 LEAST_SHARED = 0.8
@@ -110,6 +113,7 @@ def vein_graph(
     branch = np.zeros(count, np.int64)
     branch[lines.piece] = lines.branch
     blood = found.background + found.contrast
+    blood_sd = np.hypot(found.contrast_sd, OF_THE_MAP * np.abs(blood))
     return VeinGraph(
         branch,
         length,
@@ -117,8 +121,8 @@ def vein_graph(
         found.radius_sd,
         np.degrees(np.arccos(np.clip(along / np.maximum(length, 1e-9), 0, 1))),
         blood,
-        np.hypot(found.contrast_sd, OF_THE_MAP * np.abs(blood)),
-        fit.resolved,
+        blood_sd,
+        fit.resolved & (blood_sd <= MOST_UNSURE * np.abs(blood)),
         lines.points / np.asarray(voxel_size),
         lines.piece,
         fit.near.index,
