@@ -151,10 +151,10 @@ def part_filled(
     voxel_size : tuple of float
         In mm.
     blur : float
-        Standard deviation in mm of what smears the tubes: of the map, and of the lines' own error.
-        A voxel is taken to be larger by as much.
+        Standard deviation of what smears the tubes, of the map and of the lines' own error, along
+        each axis in parts of the voxel's side there. A voxel is taken to be larger by as much.
     """
-    box = np.sqrt(np.asarray(voxel_size, np.float64) ** 2 + 12 * blur**2)
+    box = np.asarray(voxel_size, np.float64) * np.sqrt(1 + 12 * blur**2)
     filled = np.empty((len(radii), len(near.index)), np.float32)
     squares = np.asarray(radii, np.float64) ** 2
     _fill(near.offset, lines.tangents[near.point], box, squares, filled)

@@ -28,7 +28,7 @@ Size = tuple[float, float, float]
 SMALLEST_RADIUS, LARGEST_RADIUS, RADII = 0.25, 3.0, 28
 """Of the cylinders: from a part of the geometric mean of the voxel's sides to this many mm."""
 BLURS = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3)
-"""Smear of map and lines that is tried, in parts of the geometric mean of the voxel's sides."""
+"""Smear of map and lines that is tried, in parts of the voxel's sides."""
 SHORTEST_MM = 3.0
 REGION_MM = 2.0
 """How far beyond a tube its background is looked for."""
@@ -111,7 +111,7 @@ def fit_tubes(
     fits: list[Cylinders] = []
     misfits: list[float] = []
     for blur in BLURS:
-        filled = part_filled(near, lines, radii, voxel_size=voxel_size, blur=blur * side)
+        filled = part_filled(near, lines, radii, voxel_size=voxel_size, blur=blur)
         found = compare(image, near, lines, filled, voxel_size=voxel_size)
         fits.append(fit_cylinders(found, radii))
         misfits.append(float(np.nansum(fits[-1].misfit ** 2 * fits[-1].voxels)))
