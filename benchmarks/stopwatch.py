@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.fft
 
-from napari_qsm_stroke.pipeline.memory import give_back
+from napari_qsm_stroke.core.numerics.heap import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable

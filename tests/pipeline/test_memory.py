@@ -13,6 +13,7 @@ from napari_qsm_stroke import Case, Recipe, Volume, run
 from napari_qsm_stroke.cli.main import main
 from napari_qsm_stroke.core.method import forget as forget_method
 from napari_qsm_stroke.core.method import get_method, method
+from napari_qsm_stroke.core.numerics.heap import give_back
 from napari_qsm_stroke.core.quantities import (
     Brain,
     LocalField,
@@ -27,7 +28,6 @@ from napari_qsm_stroke.pipeline.memory import (
     WORTH_IT,
     check_memory,
     free_bytes,
-    give_back,
     needed_bytes,
     without_empty_pages,
 )

@@ -12,11 +12,12 @@ from napari_qsm_stroke.case.provenance import Record, software
 from napari_qsm_stroke.case.quality import Quality
 from napari_qsm_stroke.case.volume import Volume
 from napari_qsm_stroke.core.method import Argument, Method, get_method
+from napari_qsm_stroke.core.numerics.heap import give_back
 from napari_qsm_stroke.core.progress import Loop, Progress, loops_noted, silent
 from napari_qsm_stroke.core.quantities import Header
 from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.pipeline.discovery import methods
-from napari_qsm_stroke.pipeline.memory import check_memory, give_back, without_empty_pages
+from napari_qsm_stroke.pipeline.memory import check_memory, without_empty_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

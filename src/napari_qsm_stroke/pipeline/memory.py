@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import mmap
 import sys
@@ -30,13 +29,6 @@ GROUP = Path("/sys/fs/cgroup")
 GB = 1e9
 WORTH_IT = 2**20
 """Bytes of an array from which on its empty pages count."""
-
-
-def give_back() -> None:
-    """Hand memory that was freed back to the system, where the C library can keep it instead."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)
 
 
 def without_empty_pages(array: NDArray[Any]) -> NDArray[Any]:

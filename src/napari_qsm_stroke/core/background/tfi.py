@@ -28,6 +28,7 @@ from napari_qsm_stroke.core.numerics.fourier import (
     forward_packed,
 )
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
+from napari_qsm_stroke.core.numerics.mask_rows import MaskRows
 from napari_qsm_stroke.core.numerics.multigrid import Poisson, negative_laplacian
 from napari_qsm_stroke.core.numerics.outside_sources import OutsideSources
 from napari_qsm_stroke.core.numerics.total_variation import (
@@ -35,11 +36,11 @@ from napari_qsm_stroke.core.numerics.total_variation import (
     INSIDE,
     descend,
     difference_power,
-    solve_spectrum,
     step_duals,
 )
 from napari_qsm_stroke.core.numerics.weights import data_weight
-from napari_qsm_stroke.core.physics.dipole import dipole_kernel
+from napari_qsm_stroke.core.physics.dipole import dipole_axes, dipole_kernel
+from napari_qsm_stroke.core.physics.dipole_solver import solve_spectrum
 from napari_qsm_stroke.core.progress import Progress, part, silent, steps
 from napari_qsm_stroke.core.quantities import (
     Brain,
@@ -199,6 +200,7 @@ def _fit(
 ) -> tuple[FloatArray, FloatArray]:
     """Susceptibility inside and field of the sources outside."""
     dipole = dipole_kernel(inside.shape, voxel_size, b0_dir)
+    axes = dipole_axes(inside.shape, voxel_size, b0_dir)
     powers = difference_power(total.shape, voxel_size)
     penalties = (GRADIENT_PENALTY * regularisation, FIELD_PENALTY, SUPPORT_PENALTY)
     limits = np.full(2, 1 / GRADIENT_PENALTY, np.float32)
@@ -209,12 +211,16 @@ def _fit(
     local = np.where(inside, total - background.field, np.float32(0))
     packed = np.where(weight > 0, local, np.float32(0)).astype(np.complex64)
     gradient = np.zeros((3, *total.shape), np.float32)
-    dual, support, chi = (np.zeros(total.shape, np.float32) for _ in range(3))
+    dual, support = np.zeros(total.shape, np.float32), np.zeros(total.shape, np.float32)
+    rows = MaskRows.of(inside)
+    chi, known = rows.zeros(), rows.pack(weight)
     for _ in steps(max_iter, progress, STAGE):
         spectrum = forward_packed(packed)
-        solve_spectrum(spectrum, dipole, *powers, penalties)
+        solve_spectrum(spectrum, axes, *powers, penalties)
         packed = backward_packed(spectrum)
-        change, norm = step_duals(packed, chi, gradient, edges, limits, voxel_size, RELAXATION)
+        change, norm = step_duals(
+            packed, chi, rows.spans, gradient, edges, limits, voxel_size, RELAXATION
+        )
         if change <= tol * norm:
             break
         # the field block of the splitting: the background takes what the model leaves over
@@ -225,15 +231,16 @@ def _fit(
             gradient,
             dual,
             support,
-            local,
-            weight,
+            rows.pack(local),
+            known,
+            rows.spans,
             edges,
             limits,
             voxel_size,
             penalties,
             RELAXATION,
         )
-    return chi * inside, background.field
+    return rows.unpack(chi) * inside, background.field
 
 
 def _continued(

@@ -11,14 +11,15 @@ from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.fourier import backward_packed, forward_packed
 from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.numerics.magnitude_edges import combined_magnitude, steps_that_cost
+from napari_qsm_stroke.core.numerics.mask_rows import MaskRows
 from napari_qsm_stroke.core.numerics.phase_variation import descend_phase
 from napari_qsm_stroke.core.numerics.total_variation import (
     difference_power,
-    solve_spectrum,
     step_duals,
 )
 from napari_qsm_stroke.core.numerics.weights import data_weight
-from napari_qsm_stroke.core.physics.dipole import dipole_kernel
+from napari_qsm_stroke.core.physics.dipole import dipole_axes
+from napari_qsm_stroke.core.physics.dipole_solver import solve_spectrum
 from napari_qsm_stroke.core.physics.phase_scale import radians_per_ppm
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 from napari_qsm_stroke.core.quantities import (
@@ -42,7 +43,7 @@ RELAXATION = 1.7
 STAGE = "Nonlinear total variation"
 
 
-@method(cite=("10.1002/mrm.27073", "10.1002/mrm.25029"), memory=14.8)
+@method(cite=("10.1002/mrm.27073", "10.1002/mrm.25029"), memory=14)
 def nltv(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -111,7 +112,7 @@ def nltv(
     noise = None if field_noise is None else frame.cut(field_noise, field_mask)
     weight = data_weight(inside, noise)
     step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
-    dipole = dipole_kernel(frame.shape, voxel_size, b0_dir)
+    axes = dipole_axes(frame.shape, voxel_size, b0_dir)
     powers = difference_power(frame.shape, step)
     penalties = (GRADIENT_PENALTY * regularisation, FIELD_PENALTY, 0.0)
     limits = np.float32(1 / GRADIENT_PENALTY) * np.array([CHEAP, 1], np.float32)
@@ -120,15 +121,18 @@ def nltv(
     scale = radians_per_ppm(echo_times, field_strength)
     packed = field.astype(np.complex64)
     duals, fitted = np.zeros((3, *frame.shape), np.float32), field.copy()
-    dual, before = np.zeros(frame.shape, np.float32), np.zeros(frame.shape, np.float32)
+    dual, rows = np.zeros(frame.shape, np.float32), MaskRows.of(inside)
+    before = rows.zeros()
     for _ in steps(max_iter, progress, STAGE):
         spectrum = forward_packed(packed)
-        solve_spectrum(spectrum, dipole, *powers, penalties)
+        solve_spectrum(spectrum, axes, *powers, penalties)
         packed = backward_packed(spectrum)
-        change, size = step_duals(packed, before, duals, edges, limits, step, RELAXATION)
+        change, size = step_duals(
+            packed, before, rows.spans, duals, edges, limits, step, RELAXATION
+        )
         if change <= tol * size:
             break
         data = (fitted, dual, field, weight)
         descend_phase(packed, duals, *data, edges, limits, step, penalties, scale, RELAXATION)
     progress(1.0, STAGE)
-    return frame.paste(np.where(inside, before, np.float32(0)))
+    return frame.paste(np.where(inside, rows.unpack(before), np.float32(0)))

@@ -24,7 +24,7 @@ ROUGH = 2.0
 """Strong sources need not be found as exactly: what is missing is found in the second fit."""
 
 
-@method(cite="10.1002/nbm.3383", memory=16.5, revision=3)
+@method(cite="10.1002/nbm.3383", memory=13.5, revision=3)
 def star(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -84,15 +84,12 @@ def star(
     Wei et al., NMR Biomed 2015;28:1294, doi:10.1002/nbm.3383.
     """
     fit = VariationFit(local_field, field_mask, field_noise, voxel_size, b0_dir)
-    first = fit.run(
-        strong_regularisation, max_iter, ROUGH * tol, part(progress, 0, 0.4), "Strong sources"
-    )
-    middle = np.median(first[fit.inside])
-    sources = np.where(
-        fit.inside & (np.abs(first - middle) > strong), first - middle, np.float32(0)
-    )
-    fit.restart(fit.field - fit.field_of(sources) * fit.inside)
+    fit.run(strong_regularisation, max_iter, ROUGH * tol, part(progress, 0, 0.4), "Strong sources")
+    first, inside = fit.chi, fit.inside
+    first -= np.median(first[inside])
+    sources = np.where(inside & (np.abs(first) > strong), first, np.float32(0))
+    fit.restart(fit.field - fit.rows.pack(fit.field_of(sources) * inside))
     weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0.4, 0.7))
-    rest = fit.run(weight, max_iter, tol, part(progress, 0.7, 1), "Weak sources")
+    fit.run(weight, max_iter, tol, part(progress, 0.7, 1), "Weak sources")
     progress(1.0, "Weak sources")
-    return fit.finish(sources + rest)
+    return fit.finish(sources)

@@ -20,7 +20,7 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 
-@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=4, memory=14)
+@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=4, memory=7.5)
 def tv(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -79,5 +79,5 @@ def tv(
     fit = VariationFit(local_field, field_mask, field_noise, voxel_size, b0_dir)
     chosen = 0.0 if choose == "fixed" else 0.6
     weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0, chosen))
-    chi = fit.run(weight, max_iter, tol, part(progress, chosen, 1), "Total variation")
-    return fit.finish(chi)
+    fit.run(weight, max_iter, tol, part(progress, chosen, 1), "Total variation")
+    return fit.finish()

@@ -16,6 +16,8 @@ from napari_qsm_stroke.core.numerics.fourier import (
     forward_packed,
 )
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
+from napari_qsm_stroke.core.numerics.heap import give_back
+from napari_qsm_stroke.core.numerics.mask_rows import MaskRows
 from napari_qsm_stroke.core.numerics.regularisation import (
     MAD_TO_SD,
     Choose,
@@ -24,14 +26,15 @@ from napari_qsm_stroke.core.numerics.regularisation import (
     noise_map,
 )
 from napari_qsm_stroke.core.numerics.total_variation import (
+    INSIDE,
     costly_edges,
     descend,
     difference_power,
-    solve_spectrum,
     step_duals,
 )
 from napari_qsm_stroke.core.numerics.weights import data_weight
-from napari_qsm_stroke.core.physics.dipole import dipole_kernel
+from napari_qsm_stroke.core.physics.dipole import dipole_axes, dipole_kernel
+from napari_qsm_stroke.core.physics.dipole_solver import solve_spectrum
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 
 if TYPE_CHECKING:
@@ -80,24 +83,54 @@ class VariationFit:
         b0_dir: tuple[float, float, float],
     ) -> None:
         self.frame = Frame.around(field_mask, millimetres(PADDING_MM, voxel_size))
-        self.inside: NDArray[np.bool_] = self.frame.cut(field_mask) != 0
-        self.field: FloatArray = self.frame.cut(local_field, field_mask)
+        inside = self.frame.cut(field_mask) != 0
         self._given = (local_field, field_mask, field_noise)
-        self.weight = data_weight(self.inside, self._known_noise())
+        self.rows = MaskRows.of(inside)
+        self.field = self.rows.pack(self.frame.cut(local_field, field_mask))
+        self.weight = self.rows.pack(data_weight(inside, self._known_noise()))
         self._step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
-        self._dipole = dipole_kernel(self.frame.shape, voxel_size, b0_dir)
+        self._axes = dipole_axes(self.frame.shape, voxel_size, b0_dir)
+        self._b0_dir = b0_dir
         self._powers = difference_power(self.frame.shape, self._step)
-        self._edges = costly_edges(self.inside)
+        self._edges = costly_edges(inside)
+        del inside
         self.restart(self.field)
 
     def restart(self, field: FloatArray) -> None:
-        """Forget the present solution and fit ``field`` from now on."""
+        """Forget the present solution and fit ``field`` (of the mask's lines) from now on."""
         self.field = field
-        self._packed = np.zeros(self.frame.shape, np.complex64)
-        self._packed.real = field
-        self._gradient = np.zeros((3, *self.frame.shape), np.float32)
-        self._dual = np.zeros(self.frame.shape, np.float32)
-        self.chi: FloatArray = np.zeros(self.frame.shape, np.float32)
+        self._packed = self.rows.unpack(field).astype(np.complex64)
+        self._before = self.rows.zeros()
+        give_back()  # what making these took, before the largest array
+        self._duals = np.zeros((4, *self.frame.shape), np.float32)
+        self._left: tuple[Any, ...] | None = None
+
+    @property
+    def _gradient(self) -> FloatArray:
+        """Gradient of the susceptibility with its duals."""
+        gradient: FloatArray = self._duals[:3]
+        return gradient
+
+    @property
+    def _dual(self) -> FloatArray:
+        """Dual of the field in the mask, the fitted field outside it."""
+        dual: FloatArray = self._duals[3]
+        return dual
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """The mask in the frame."""
+        inside: NDArray[np.bool_] = self._edges >= INSIDE
+        return inside
+
+    @property
+    def chi(self) -> FloatArray:
+        """Susceptibility in ppm after a run, in the frame, also of the sources outside the mask."""
+        return np.ascontiguousarray(self._packed.real)
+
+    def _misfit(self) -> FloatArray:
+        """Field of the susceptibility less the one to fit, in ppm, of the mask's lines."""
+        return self.rows.pack(self._packed.imag) - self.field
 
     def _known_noise(self) -> FloatArray | None:
         _, mask, noise = self._given
@@ -105,13 +138,15 @@ class VariationFit:
 
     @cached_property
     def noise(self) -> FloatArray:
-        """Standard deviation of the field in ppm, as given or estimated from it."""
+        """Standard deviation of the field in ppm, as given or estimated; of the mask's lines."""
         field, mask, _ = self._given
-        return noise_map(self.frame.cut(field, mask), self.inside, self._known_noise())
+        noise = noise_map(self.frame.cut(field, mask), self.inside, self._known_noise())
+        return self.rows.pack(noise)
 
     def field_of(self, chi: FloatArray) -> FloatArray:
         """Field in ppm of a susceptibility in the frame."""
-        return backward(forward(chi) * self._dipole, self.frame.shape)
+        dipole = dipole_kernel(self.frame.shape, self._step, self._b0_dir)
+        return backward(forward(chi) * dipole, self.frame.shape)
 
     def trust(self, factor: float) -> None:
         """Let voxels whose misfit is unusual count less from now on.
@@ -119,10 +154,12 @@ class VariationFit:
         Unusual is more than ``factor`` times the noise, or times the spread of all misfits where
         that is larger: the model has errors of its own.
         """
-        misfit = np.abs(self.field_of(self.chi) - self.field)
-        spread = MAD_TO_SD * np.median(misfit[self.inside])
+        misfit = np.abs(self._misfit())
+        known = self.rows.pack(self.inside) > 0
+        spread = MAD_TO_SD * np.median(misfit[known])
         limit = np.float32(factor) * np.maximum(self.noise, spread)
-        doubtful = self.inside & (misfit > limit)
+        doubtful = known & (misfit > limit)
+        self._descend()  # still with the weights of the step that it ends
         self.weight[doubtful] *= (limit[doubtful] / misfit[doubtful]) ** 2
 
     def run(
@@ -134,7 +171,7 @@ class VariationFit:
         stage: str,
         *,
         absolute: float = 0.0,
-    ) -> FloatArray:
+    ) -> None:
         """Go on from the present solution until it changes by less than ``tol`` of itself.
 
         Parameters
@@ -151,48 +188,46 @@ class VariationFit:
             What progress is told.
         absolute : float
             Above zero the misfit is ``absolute |w r|_1`` (in ppm) instead of ``1/2 |w r|^2``.
-
-        Returns
-        -------
-        ndarray of float32, shape of the frame
-            Susceptibility in ppm, also of the sources outside the mask.
         """
         penalties = (GRADIENT_PENALTY * regularisation, FIELD_PENALTY, 0.0)
         limits = np.float32(1 / GRADIENT_PENALTY) * np.array([OUTSIDE, 1], np.float32)
         weight = np.empty_like(self.weight) if absolute > 0 else self.weight
         # the weights of an absolute misfit change from step to step: no step further than asked
         relaxation = 1.0 if absolute > 0 else RELAXATION
+        spans = self.rows.spans
         for _ in steps(max_iter, progress, stage):
+            self._descend()
             spectrum = forward_packed(self._packed)
-            solve_spectrum(spectrum, self._dipole, *self._powers, penalties)
-            self._packed = packed = backward_packed(spectrum)
+            solve_spectrum(spectrum, self._axes, *self._powers, penalties)
+            self._packed = backward_packed(spectrum)
+            edges = (self._edges, limits, self._step)
             change, size = step_duals(
-                packed, self.chi, self._gradient, self._edges, limits, self._step, relaxation
+                self._packed, self._before, spans, self._gradient, *edges, relaxation
             )
             if absolute > 0:
                 limit = absolute / FIELD_PENALTY
-                _weigh_absolute(packed, self._dual, self.field, self.weight, limit, weight)
-            descend(
-                packed,
-                self._gradient,
-                self._dual,
-                self._dual,
-                self.field,
-                weight,
-                self._edges,
-                limits,
-                self._step,
-                penalties,
-                relaxation,
-            )
+                data = (self._packed, self._dual, self.field, self.weight)
+                _weigh_absolute(*data, spans, limit, weight)
+            self._left = (weight, spans, *edges, penalties, relaxation)
             if change <= tol * size:
                 break
         progress(1.0, stage)
-        return self.chi
 
-    def finish(self, chi: FloatArray) -> FloatArray:
-        """Full grid with a susceptibility in the mask and zero elsewhere; the fit is over."""
-        del self._packed, self._gradient, self._dual, self._dipole, self.weight
+    def _descend(self) -> None:
+        """Do what the last step left to do, which takes the place of the susceptibility."""
+        if self._left is not None:
+            dual = self._dual
+            descend(self._packed, self._gradient, dual, dual, self.field, *self._left)
+            self._left = None
+
+    def finish(self, more: FloatArray | None = None) -> FloatArray:
+        """Full grid with the susceptibility, and ``more``, in the mask; the fit is over."""
+        self._left = None
+        del self._duals, self._before, self.weight
+        chi = self.chi
+        del self._packed
+        if more is not None:
+            chi += more
         chi *= self.inside
         return self.frame.paste(chi)
 
@@ -207,11 +242,11 @@ class VariationFit:
             Sum of the absolute differences over mm of neighbours in the mask.
         """
         self.run(regularisation, max_iter, tol, silent, "")
-        residual = self.field_of(self.chi) - self.field
+        residual = self._misfit()
         misfit = math.sqrt(float(np.vdot(residual, self.weight * residual)))
-        variation = 0.0
+        chi, variation = self.chi, 0.0
         for axis in range(3):
-            difference = np.abs(np.roll(self.chi, -1, axis) - self.chi)
+            difference = np.abs(np.roll(chi, -1, axis) - chi)
             costly = (self._edges >> np.uint8(axis)) & np.uint8(1)
             variation += float(np.vdot(difference, costly)) / self._step[axis]
         return misfit, variation
@@ -259,6 +294,7 @@ def _weigh_absolute(
     dual: FloatArray,
     field: FloatArray,
     weight: FloatArray,
+    spans: NDArray[np.int64],
     limit: float,
     result: FloatArray,
 ) -> None:
@@ -267,15 +303,16 @@ def _weigh_absolute(
     The quadratic step goes the part ``w / (w + b)`` of the way from the model to the field; that
     of the absolute misfit goes at most ``limit w^(1/2)``.
     """
-    nx, ny, nz = field.shape
     b = np.float32(FIELD_PENALTY)
     exact = np.float32(EXACT)
-    for i in prange(nx):
-        for j in range(ny):
-            for k in range(nz):
-                way = abs(field[i, j, k] - packed[i, j, k].imag - dual[i, j, k])
-                most = np.float32(limit) * math.sqrt(weight[i, j, k])
+    for i in prange(packed.shape[0]):
+        for j in range(packed.shape[1]):
+            first, stop, at = spans[i, j]
+            for k in range(first, stop):
+                n = at + k - first
+                way = abs(field[n] - packed[i, j, k].imag - dual[i, j, k])
+                most = np.float32(limit) * math.sqrt(weight[n])
                 if most >= way:
-                    result[i, j, k] = exact if most > 0 else np.float32(0)
+                    result[n] = exact if most > 0 else np.float32(0)
                 else:
-                    result[i, j, k] = b * most / (way - most)
+                    result[n] = b * most / (way - most)

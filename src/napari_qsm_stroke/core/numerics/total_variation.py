@@ -2,10 +2,12 @@
 
 Two real volumes travel through one complex transform: into k-space go the field of the model as
 real part and the pull of the penalties as imaginary part; back come the susceptibility and its
-field. The
-shrunken gradient is never stored: with ``v = grad x + s`` the new dual is ``clip(v)`` and the
-shrunken gradient less the dual is ``v - 2 clip(v)``, so that ``v`` alone is kept. Differences are
-periodic; the frame's padding parts the sides.
+field (``dipole_solver``). The shrunken gradient is never stored: with ``v = grad x + s`` the new
+dual is ``clip(v)`` and the shrunken gradient less the dual is ``v - 2 clip(v)``, so that ``v``
+alone is kept. Differences are periodic; the frame's padding parts the sides.
+
+The field and its weight are known in the mask alone, and there the change is looked at: of these
+the lines of the mask are held (``MaskRows``).
 
 A relaxation above 1 takes each step further than it asks for (Eckstein & Bertsekas, Math Program
 1992;55:293, doi:10.1007/BF01581204): 1.7 halves the number of iterations.
@@ -53,45 +55,6 @@ def difference_power(
     return x, y, z
 
 
-@kernel(parallel=True)
-def solve_spectrum(
-    spectrum: NDArray[np.complex64],
-    dipole: FloatArray,
-    power_x: FloatArray,
-    power_y: FloatArray,
-    power_z: FloatArray,
-    penalties: Penalties,
-) -> None:
-    """Replace (model field, pull) by (susceptibility, its field), all in k-space.
-
-    Solves ``(a grad'grad + b D'D + c) x = pull + b D field`` for each k with the penalties a of
-    the gradient, b of the field and c of the support; ``dipole`` is on the half grid.
-    """
-    nx, ny, nz = spectrum.shape
-    a, b, c = np.float32(penalties[0]), np.float32(penalties[1]), np.float32(penalties[2])
-    half = np.float32(0.5)
-    for i in prange(nx):
-        mi = (nx - i) % nx
-        for j in range(ny):
-            mj = (ny - j) % ny
-            for k in range(nz // 2 + 1):
-                mk = (nz - k) % nz
-                if mk == k and (mi, mj) < (i, j):
-                    continue  # its mirror image does both
-                d = dipole[i, j, k]
-                bottom = a * (power_x[i] + power_y[j] + power_z[k]) + b * d * d + c
-                z, m = spectrum[i, j, k], spectrum[mi, mj, mk].conjugate()
-                field_re = half * (z.real + m.real)
-                field_im = half * (z.imag + m.imag)
-                pull_re = half * (z.imag - m.imag)
-                pull_im = half * (m.real - z.real)
-                scale = np.float32(1) / bottom if bottom > 0 else np.float32(0)
-                re = scale * (b * d * field_re + pull_re)
-                im = scale * (b * d * field_im + pull_im)
-                spectrum[i, j, k] = complex(re - d * im, im + d * re)
-                spectrum[mi, mj, mk] = complex(re + d * im, d * re - im)
-
-
 @routine
 def _shrunk(value: Any, edge: Any, axis: Any, low: Any, rise: Any) -> Any:
     """Shrunken gradient less its dual; the limit of the dual without a look-up."""
@@ -110,6 +73,7 @@ def _relaxed(value: Any, edge: Any, axis: Any, low: Any, rise: Any, new: Any, mo
 def step_duals(
     packed: NDArray[np.complex64],
     before: FloatArray,
+    spans: NDArray[np.int64],
     gradient: FloatArray,
     edges: ByteArray,
     limits: FloatArray,
@@ -118,7 +82,8 @@ def step_duals(
 ) -> tuple[float, float]:
     """Add the gradient of the real part to the clipped duals; keep the real part in ``before``.
 
-    ``limits`` are those of the dual for free and for costly edges.
+    ``before`` has the lines of the mask that ``spans`` tell, ``limits`` are those of the dual for
+    free and for costly edges.
 
     Returns
     -------
@@ -139,7 +104,7 @@ def step_duals(
             ahead_x[:] = packed[(i + 1) % nx, j].real
             ahead_y[:] = packed[i, (j + 1) % ny].real
             vx, vy, vz = gradient[0, i, j], gradient[1, i, j], gradient[2, i, j]
-            row, old = edges[i, j], before[i, j]
+            row = edges[i, j]
             # one array written in each loop: with more, the compiler fears that they overlap
             for k in range(nz):
                 slope = (ahead_x[k] - here[k]) * hx
@@ -150,12 +115,15 @@ def step_duals(
             for k in range(nz):
                 slope = (here[k + 1] - here[k]) * hz
                 vz[k] = _relaxed(vz[k], row[k], 2, low, rise, slope, more)
+            first, stop, at = spans[i, j]
+            own, now = row[first:stop], here[first:stop]
+            old = before[at : at + stop - first]
             change, size = np.float32(0), np.float32(0)
-            for k in range(nz):
-                inside = np.float32(row[k] >> 3)
-                change += inside * (here[k] - old[k]) * (here[k] - old[k])
-                size += inside * here[k] * here[k]
-            old[:] = here[:nz]
+            for k in range(stop - first):
+                inside = np.float32(own[k] >> 3)
+                change += inside * (now[k] - old[k]) * (now[k] - old[k])
+                size += inside * now[k] * now[k]
+            old[:] = now
             changes[i] += change
             sizes[i] += size
     return math.sqrt(changes.sum()), math.sqrt(sizes.sum())
@@ -169,6 +137,7 @@ def descend(
     support: FloatArray,
     field: FloatArray,
     weight: FloatArray,
+    spans: NDArray[np.int64],
     edges: ByteArray,
     limits: FloatArray,
     step: Step,
@@ -177,9 +146,10 @@ def descend(
 ) -> None:
     """Make the next pair (model field, pull) in place of (susceptibility, its field).
 
-    ``dual`` is that of the field; where the field has no weight, and so no dual, it holds the
-    fitted field. With a penalty of the support the susceptibility is held at zero outside the
-    mask, and ``support`` is the dual of that; without one it is not looked at.
+    ``field`` and ``weight`` have the lines of the mask that ``spans`` tell. ``dual`` is that of the
+    field; where the field has no weight, and so no dual, it holds the fitted field. With a penalty
+    of the support the susceptibility is held at zero outside the mask, and ``support`` is the dual
+    of that; without one it is not looked at.
     """
     nx, ny, nz = packed.shape
     hx, hy, hz = np.float32(1 / step[0]), np.float32(1 / step[1]), np.float32(1 / step[2])
@@ -213,11 +183,19 @@ def descend(
                     pull[k] += c * (inside * x[k] - outside)
                     held[k] = inside * held[k] + outside
             model[:] = packed[i, j].imag
-            pair, d, w, f = packed[i, j], dual[i, j], weight[i, j], field[i, j]
-            for k in range(nz):
+            first, stop, at = spans[i, j]
+            whole, pair = dual[i, j], packed[i, j]
+            for part in ((0, first), (stop, nz)):
+                for k in range(part[0], part[1]):
+                    y = more * model[k] + (one - more) * whole[k]
+                    whole[k] = y
+                    pair[k] = complex(y, pull[k])
+            pair, d, m, p = pair[first:stop], whole[first:stop], model[first:stop], pull[first:stop]
+            w, f = weight[at : at + stop - first], field[at : at + stop - first]
+            for k in range(stop - first):
                 known = w[k] > 0
                 last = f[k] + d[k] * b / max(w[k], tiny) if known else d[k]
-                y = more * model[k] + (one - more) * last + (d[k] if known else np.float32(0))
+                y = more * m[k] + (one - more) * last + (d[k] if known else np.float32(0))
                 fitted = (w[k] * f[k] + b * y) / (w[k] + b)
                 d[k] = y - fitted if known else y
-                pair[k] = complex(two * fitted - y, pull[k])
+                pair[k] = complex(two * fitted - y, p[k])

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_qsm_stroke.core.numerics.compiled import kernel as compiled
+from napari_qsm_stroke.core.numerics.compiled import routine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_qsm_stroke.core.quantities import FloatArray
+
+DipoleAxes = tuple[Any, Any, Any, Any, Any, Any, Any]
+"""What lines of the kernel are made of: the squares of k along each axis, k times the direction of
+the field where its sign counts, and the squares of that direction; all float64."""
 
 
 def dipole_kernel(
@@ -44,6 +49,17 @@ def dipole_kernel(
     there. They are set to zero on it: the kernel is then even in k, and a permutation or a flip
     of the axes permutes or flips the result.
     """
+    kernel = np.empty((shape[0], shape[1], shape[2] // 2 + 1), np.float32)
+    _fill(dipole_axes(shape, voxel_size, b0_dir), kernel)
+    return kernel
+
+
+def dipole_axes(
+    shape: tuple[int, int, int],
+    voxel_size: tuple[float, float, float],
+    b0_dir: tuple[float, float, float] = (0.0, 0.0, 1.0),
+) -> DipoleAxes:
+    """What ``dipole_line`` makes lines of the kernel of; arguments as of ``dipole_kernel``."""
     b = np.asarray(b0_dir, dtype=np.float64)
     b = b / np.linalg.norm(b)
     squares, signed = [], []
@@ -53,30 +69,26 @@ def dipole_kernel(
         if n % 2 == 0:
             k[n // 2] = 0.0
         signed.append(b[axis] * k)
-    kernel = np.empty((shape[0], shape[1], shape[2] // 2 + 1), np.float32)
     (xx, yy, zz), (bx, by, bz) = squares, signed
-    _fill(xx, yy, zz, bx, by, bz, b * b, kernel)
-    return kernel
+    return xx, yy, zz, bx, by, bz, b * b
+
+
+@routine
+def dipole_line(axes: DipoleAxes, i: int, j: int, line: NDArray[np.float32]) -> None:
+    """Line (i, j) of the kernel on the half grid."""
+    xx, yy, zz, bx, by, bz, bb = axes
+    square = xx[i] + yy[j]
+    own = bb[0] * xx[i] + bb[1] * yy[j] + 2 * bx[i] * by[j]
+    cross = 2 * (bx[i] + by[j])
+    for k in range(line.size):
+        along = own + bb[2] * zz[k] + cross * bz[k]
+        line[k] = 1 / 3 - along / max(square + zz[k], 1e-300)
+    if i == 0 and j == 0:
+        line[0] = 0
 
 
 @compiled()
-def _fill(
-    xx: NDArray[np.float64],
-    yy: NDArray[np.float64],
-    zz: NDArray[np.float64],
-    bx: NDArray[np.float64],
-    by: NDArray[np.float64],
-    bz: NDArray[np.float64],
-    bb: NDArray[np.float64],
-    kernel: FloatArray,
-) -> None:
-    """Dipole from the squares of k along each axis, and from k times b where signs count."""
-    for i in range(xx.size):
-        for j in range(yy.size):
-            square = xx[i] + yy[j]
-            own = bb[0] * xx[i] + bb[1] * yy[j] + 2 * bx[i] * by[j]
-            cross = 2 * (bx[i] + by[j])
-            for k in range(zz.size):
-                along = own + bb[2] * zz[k] + cross * bz[k]
-                kernel[i, j, k] = 1 / 3 - along / max(square + zz[k], 1e-300)
-    kernel[0, 0, 0] = 0
+def _fill(axes: DipoleAxes, kernel: FloatArray) -> None:
+    for i in range(kernel.shape[0]):
+        for j in range(kernel.shape[1]):
+            dipole_line(axes, i, j, kernel[i, j])
