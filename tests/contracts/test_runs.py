@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from contract_suite.calls import COMPUTED, masked
+from contract_suite.calls import COMPUTED, masked, takes
 from contract_suite.checks import (
+    check_bad_magnitude,
     check_double,
+    check_empty_mask,
     check_nan,
     check_progress,
     check_repeatable,
@@ -28,10 +30,20 @@ def test_nan_goes_nowhere(name: str) -> None:
     check_nan(METHODS[name])
 
 
+@pytest.mark.parametrize("name", [n for n in COMPUTED if "magnitude" in takes(METHODS[n])])
+def test_an_infinite_magnitude_is_no_number(name: str) -> None:
+    check_bad_magnitude(METHODS[name])
+
+
 # the contract of progress says the same of the others
 @pytest.mark.parametrize("name", [n for n in COMPUTED if not METHODS[n].progress])
 def test_a_run_is_repeatable_on_one_thread(name: str) -> None:
     check_repeatable(METHODS[name])
+
+
+@pytest.mark.parametrize("name", [n for n in COMPUTED if masked(METHODS[n])])
+def test_an_empty_mask_is_said_or_gives_nothing(name: str) -> None:
+    check_empty_mask(METHODS[name])
 
 
 @pytest.mark.parametrize("name", COMPUTED)

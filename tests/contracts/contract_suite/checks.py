@@ -19,7 +19,7 @@ from napari_qsm_stroke import Recipe
 from napari_qsm_stroke.cli.main import parser
 from napari_qsm_stroke.core.method import Method, Parameter
 from napari_qsm_stroke.core.progress import Progress, silent
-from napari_qsm_stroke.errors import Cancelled, ParameterError
+from napari_qsm_stroke.errors import Cancelled, InputError, ParameterError
 from napari_qsm_stroke.pipeline.recipe import Step
 
 DTYPES = {"map": np.float32, "mask": np.uint8, "labels": np.uint8}
@@ -137,6 +137,20 @@ def check_nan(entry: Method) -> None:
         assert np.isfinite(array).all(), quantity.name
 
 
+def check_bad_magnitude(entry: Method) -> None:
+    """An infinite magnitude is as good as one that is no number, although the phase be there."""
+    scene = head()
+    magnitude = scene.map("magnitude").copy()
+    nowhere = noise(scene.inside.shape, 104) > 1.5
+    found = []
+    for value in (np.nan, np.inf, -np.inf):
+        magnitude[nowhere] = value
+        found.append(call(entry, scene.with_maps(magnitude=magnitude.copy())))
+    for outputs in found:
+        for quantity, array, without in zip(entry.outputs, outputs, found[0], strict=True):
+            np.testing.assert_array_equal(array, without, quantity.name)
+
+
 def check_repeatable(entry: Method, progress: Progress = silent) -> None:
     """The same again, also on a single thread, whoever is told of the progress."""
     told = {entry.progress: progress} if entry.progress else {}
@@ -188,6 +202,20 @@ def check_progress(entry: Method) -> None:
 
 
 # --- the mask
+
+
+def check_empty_mask(entry: Method) -> None:
+    """Where there is no brain nothing is found: it is said, or all is zero; a mask stays empty."""
+    scene = head()
+    empty = {k: np.zeros_like(v) for k, v in scene.maps.items() if v.dtype == np.uint8}
+    said, outputs = "", ()
+    try:
+        outputs = call(entry, scene.with_maps(**empty))
+    except InputError as error:
+        said = str(error)
+    assert outputs if entry.stage == "masks" else outputs or "empty" in said
+    for quantity, array in zip(entry.outputs, outputs, strict=False):
+        assert (array == 0).all(), quantity.name
 
 
 def check_outside_is_not_looked_at(entry: Method) -> None:

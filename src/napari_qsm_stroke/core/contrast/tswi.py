@@ -61,7 +61,9 @@ def tswi(
     Liu et al., J Magn Reson Imaging 2014;40:698, doi:10.1002/jmri.24413 (limits and power); Gho
     et al., Magn Reson Med 2014;72:337, doi:10.1002/mrm.24920.
     """
-    image = np.nan_to_num(magnitude[..., usual_echo(echo_times, field_strength)])
+    image = np.nan_to_num(
+        magnitude[..., usual_echo(echo_times, field_strength)], posinf=0, neginf=0
+    )
     span = max(highest - lowest, 1e-6)
     mask = np.nan_to_num(susceptibility) - np.float32(lowest)
     mask *= np.float32(-1 / span)
