@@ -37,7 +37,7 @@ LEAK = 0.06
 LARGEST_VENTRICLE_ML = 80.0
 
 
-@method(cite=("10.1109/TSMC.1979.4310076", "10.1109/42.668699"), memory=1.5)
+@method(cite=("10.1109/TSMC.1979.4310076", "10.1109/42.668699"), revision=2, memory=1.5)
 def magnitude_brain(
     magnitude: Magnitude,
     *,
@@ -46,16 +46,14 @@ def magnitude_brain(
     working_resolution: Annotated[float, Interval(ge=1, le=4), Unit("mm")] = 2.0,
     bias_width: Annotated[float, Interval(ge=5, le=60), Unit("mm")] = 20.0,
     core_level: Annotated[float, Interval(gt=0.5, lt=1)] = 0.8,
-    rim_level: Annotated[float, Interval(gt=0.2, lt=1)] = 0.6,
-    rim_width: Annotated[float, Interval(ge=0, le=6), Unit("mm")] = 1.5,
     closing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 6.0,
 ) -> Brain:
     """Mask the brain by brightness and shape.
 
     Brightness is measured relative to its own slow variation (coil sensitivity). What is bright
-    is eroded until brain and scalp, muscles and eyes come apart; the deepest part is grown back,
-    its rim down to a lower level, and closed. Works at a coarse resolution of its own, so that the
-    result hardly depends on that of the scan.
+    is eroded until brain and scalp, muscles and eyes come apart; the deepest part is grown back
+    and closed. Works at a coarse resolution of its own, so that the result hardly depends on that
+    of the scan.
 
     Parameters
     ----------
@@ -71,10 +69,6 @@ def magnitude_brain(
         Standard deviation of the smoothing that gives the slow variation of brightness.
     core_level : float
         Brightness relative to its surroundings above which a voxel is surely tissue.
-    rim_level : float
-        The same for voxels at the rim.
-    rim_width : float
-        How far the rim may grow beyond the core level.
     closing : float
         Sulci and notches narrower than twice this are filled.
 
@@ -106,7 +100,6 @@ def magnitude_brain(
     # Ventricles are holes to be filled; the gap between brain and a closed scalp is none.
     sure = fill_holes(relative > core_level, LARGEST_VENTRICLE_ML, size)
     brain = _separate(sure, size, progress)
-    brain = brain | (dilate(brain, rim_width, size) & (relative > rim_level))
     brain = fill_holes(close(brain, closing, size))
     progress(0.9, "full resolution")
     inward = depth(brain, size) - distance_to(brain, size)
