@@ -28,6 +28,7 @@ from napari_qsm_stroke.core.numerics.fourier import (
     forward_packed,
 )
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
+from napari_qsm_stroke.core.numerics.heap import give_back
 from napari_qsm_stroke.core.numerics.mask_rows import MaskRows
 from napari_qsm_stroke.core.numerics.multigrid import Poisson, negative_laplacian
 from napari_qsm_stroke.core.numerics.outside_sources import OutsideSources
@@ -66,7 +67,7 @@ EDGE_TOL, EDGE_ITERATIONS = 1e-3, 50
 STAGE = "Background"
 
 
-@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=5, memory=32)
+@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=5, memory=30)
 def tfi(
     total_field: TotalField,
     brain: Brain,
@@ -138,7 +139,6 @@ def tfi(
     grid = CoarseGrid(size, millimetres(margin, voxel_size), factors)
     frame = Frame(box.full, box.box, grid.fine)
     inside = frame.cut(brain) != 0
-    weight = data_weight(inside, None if field_noise is None else frame.cut(field_noise, brain))
     total = frame.cut(total_field, brain)
     # a constant would leave nothing but its rounding errors, and those the next step enlarges
     total -= np.float32(total[inside].mean(dtype=np.float64)) * inside
@@ -147,34 +147,40 @@ def tfi(
     core = frame.core
     total[core] -= _continued(total[core], inside[core], voxel_size, part(progress, 0, 0.1))
 
+    weight = data_weight(inside, None if field_noise is None else frame.cut(field_noise, brain))
     x, y, z = (f * float(d) for f, d in zip(factors, voxel_size, strict=True))
     scene = _coarse(grid, total, inside, weight)
+    # what the next steps do not need whole is held by the lines of the mask meanwhile
+    rows = MaskRows.of(inside[core])
+    left, trust = rows.pack(total[core]), rows.pack(weight[core])
+    del total, weight
     chi, background = _fit(
         *scene, (x, y, z), b0_dir, regularisation, max_iter, tol, part(progress, 0.1, 0.8)
     )
     del scene
-    sources = grid.up(chi)
-    sources *= inside
-    spectrum = forward(sources)
-    del sources
-    spectrum *= dipole_kernel(frame.shape, voxel_size, b0_dir)
-    model = backward(spectrum, frame.shape)
-    del spectrum
-    total -= model
+    model = rows.pack(_field_of(grid.up(chi) * inside, voxel_size, b0_dir)[core])
+    left -= model
     # at the edge, what is not known is what the coarse sources say
-    rest = grid.up(background)[core]
-    misfit = total[core] - rest
-    misfit *= weight[core]
-    rest += misfit
-    del misfit
-    total[core] -= _continued(rest, inside[core], voxel_size, part(progress, 0.8, 1))
+    rest = rows.pack(grid.up(background)[core])
+    rest += (left - rest) * trust
+    edge = rows.unpack(rest)
     del rest
+    left -= rows.pack(_continued(edge, inside[core], voxel_size, part(progress, 0.8, 1)))
+    del edge
     # and the less the field is known, the more the model stands for it
-    total *= weight
-    total += model
+    local = rows.unpack(left * trust + model)
     progress(1.0, STAGE)
-    total *= inside
-    return frame.paste(total), frame.paste(inside.astype(np.uint8))
+    local *= inside[core]
+    return box.paste(local), box.paste(inside[core].astype(np.uint8))
+
+
+def _field_of(
+    sources: FloatArray, voxel_size: tuple[float, float, float], b0_dir: tuple[float, float, float]
+) -> FloatArray:
+    shape = (sources.shape[0], sources.shape[1], sources.shape[2])
+    spectrum = forward(sources)
+    spectrum *= dipole_kernel(shape, voxel_size, b0_dir)
+    return backward(spectrum, shape)
 
 
 def _coarse(
@@ -251,6 +257,9 @@ def _continued(
 ) -> FloatArray:
     """Harmonic function inside with the values of the mask's outermost layer."""
     deep = ndimage.binary_erosion(inside)
-    source = negative_laplacian(values, deep, voxel_size)
-    inner = Poisson(deep, voxel_size).solve(source, EDGE_TOL, EDGE_ITERATIONS, progress)
+    give_back()
+    # the source is handed over: the solver lets go of it
+    inner = Poisson(deep, voxel_size).solve(
+        negative_laplacian(values, deep, voxel_size), EDGE_TOL, EDGE_ITERATIONS, progress
+    )
     return np.subtract(values, inner, out=inner)

@@ -117,6 +117,7 @@ class Poisson:
         """
         finest = self._levels[0]
         residual = np.pad(source, 1)
+        del source  # the caller may have handed over the only reference
         residual *= finest.inside
         # (zeros that are never written to take no memory: those of like arrays are written)
         solution = np.zeros(residual.shape, np.float32)
