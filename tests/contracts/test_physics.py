@@ -49,6 +49,16 @@ def test_quantities_have_their_size(name: str, quantity: str) -> None:
     OF_QUANTITIES[quantity](METHODS[name])
 
 
+@pytest.mark.parametrize("name", making("phase_offset"))
+def test_an_echo_without_signal_has_no_say(name: str) -> None:
+    physics.check_silent_echo(METHODS[name])
+
+
+@pytest.mark.parametrize("name", [n for n in making("brain") if "brain" in takes(METHODS[n])])
+def test_the_brain_is_where_the_phase_is_reliable(name: str) -> None:
+    physics.check_reliable_brain(METHODS[name])
+
+
 @pytest.mark.parametrize(
     "name", [n for n in making("susceptibility") if "susceptibility" in takes(METHODS[n])]
 )
