@@ -16,6 +16,7 @@ from napari_qsm_stroke.core.numerics.echo_fit import (
     fit_lines,
     smooth_intercept,
 )
+from napari_qsm_stroke.core.numerics.heap import give_back
 from napari_qsm_stroke.core.numerics.spanning_tree import (
     MaskGraph,
     edge_weights,
@@ -48,7 +49,7 @@ CLEARLY = 2 / 3
 """Turns that a voxel must be off its own earlier echoes to be put right."""
 
 
-@method(cite="10.1002/mrm.28563", revision=4, memory=5.5)
+@method(cite="10.1002/mrm.28563", revision=4, memory=4.5)
 def romeo(
     magnitude: Magnitude,
     phase: Phase,
@@ -115,14 +116,19 @@ def romeo(
             chosen = slice(alone.start, alone.stop)
             # in place: whole turns make no difference to the weights of the next echoes
             phases[chosen], part = unwrap(graph, phases[chosen], weights[: len(alone)])
+        del weights
     align_echoes(phases[:spatial], part, echo_times)
+    del part
     for e in range(spatial, count):
         expected = phases[e - 1] * np.float32(echo_times[e] / echo_times[e - 1])
         phases[e] += np.float32(TURN) * np.rint((expected - phases[e]) / np.float32(TURN))
     if spatial > 2:
         _straighten(phases, magnitudes, graph.mask, echo_times, voxel_size)
     del magnitudes
-    return graph.spread(phases), graph.spread(voxel_quality(graph, costs, count))
+    quality = graph.spread(voxel_quality(graph, costs, count))
+    del costs
+    give_back()
+    return graph.spread(phases), quality
 
 
 def _straighten(

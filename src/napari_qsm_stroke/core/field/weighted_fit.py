@@ -23,7 +23,7 @@ from napari_qsm_stroke.core.quantities import (
 from napari_qsm_stroke.errors import InputError
 
 
-@method(cite=("10.1109/TMI.2009.2023787", "10.1002/mrm.26963"), revision=4, memory=3.5)
+@method(cite=("10.1109/TMI.2009.2023787", "10.1002/mrm.26963"), revision=4, memory=3)
 def weighted_fit(
     unwrapped_phase: UnwrappedPhase,
     magnitude: Magnitude,
