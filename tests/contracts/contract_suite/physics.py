@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from contract_suite.calls import call, gives, named, plain
+from contract_suite.calls import call, gives, named, plain, takes
 from contract_suite.closed_forms import (
     axes,
     ball_field,
@@ -176,6 +176,8 @@ def check_field_in_ppm(entry: Method) -> None:
     scene = head()
     outputs = named(entry, plain(entry))
     inside = scene.inside
+    if "unwrapped_phase" not in takes(entry):
+        inside = inside & ~_torn(scene.maps["unwrapped_phase"], inside)
     error = (outputs["total_field"] - scene.maps["total_field"])[inside]
     assert np.std(error) < 0.02 * np.std(scene.maps["total_field"][inside])
     if "field_noise" in gives(entry):
@@ -187,6 +189,20 @@ def check_field_in_ppm(entry: Method) -> None:
         error = (outputs["total_field"] - scene.maps["total_field"])[inside]
         spread = np.median(outputs["field_noise"][inside])
         assert np.std(error) == pytest.approx(spread, rel=0.5)
+
+
+def _torn(phase: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Voxels that differ from a neighbour by half a turn or more in an echo: none unwraps them."""
+    torn = np.zeros(inside.shape, bool)
+    for axis in range(3):
+        wide = (np.abs(np.diff(phase, axis=axis)) > np.pi).any(axis=3)
+        here, there = np.moveaxis(inside, axis, 0)[:-1], np.moveaxis(inside, axis, 0)[1:]
+        wide &= np.moveaxis(here & there, 0, axis)
+        for shift in (0, 1):
+            padding = [(0, 0)] * 3
+            padding[axis] = (shift, 1 - shift)
+            torn |= np.pad(wide, padding)
+    return torn
 
 
 def check_r2star(entry: Method) -> None:
