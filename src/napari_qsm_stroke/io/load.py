@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.io.acquisition import acquisition_of
 from napari_qsm_stroke.io.atlas import read_atlas
 from napari_qsm_stroke.io.diffusion import read_diffusion, read_image
+from napari_qsm_stroke.io.echoes import READERS
 from napari_qsm_stroke.io.faults import Faults, Note
 from napari_qsm_stroke.io.files import CaseFiles
 from napari_qsm_stroke.io.gradient_echo import read_gradient_echo
@@ -269,15 +271,17 @@ def _history(
         "dwi": paths.get("dwi", paths.get("b0", []) + paths.get("adc", [])),
         "b0": paths.get("b0", paths.get("dwi", [])),
     }
+    with ThreadPoolExecutor(READERS) as pool:
+        digests = list(pool.map(lambda volume: volume.digest, maps.values()))
     records = []
-    for quantity, volume in maps.items():
+    for quantity, digest in zip(maps, digests, strict=True):
         read = sources.get(quantity) or paths[ROLE_OF.get(quantity, quantity)]
         facts: dict[str, Any] = {"files": [files.name_of(path) for path in read]}
         if quantity == "phase" and acquisition is not None:
             facts |= {"unit": acquisition.phase_unit, "sign": acquisition.phase_sign}
         names = {str(path) for path in read}
         note = " ".join(str(n) for n in notes if n.where in names)
-        outputs = {quantity: volume.digest}
+        outputs = {quantity: digest}
         records.append(Record("load", quantity, facts, outputs=outputs, note=note))
     return tuple(records)
 
