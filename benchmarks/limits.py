@@ -175,6 +175,9 @@ def of_masks(rows: Iterable[Row]) -> list[Verdict]:
         what = f"{mode}, ratio {ratio:g}{', bled' if bled else ''}"
         for name in ("ipsilateral", "contralateral"):
             errors = [m[f"error_{name}"] for m in members if m[f"error_{name}"] is not None]
+            lost = {"lost": float(len(members) - len(errors))}
+            without = f"{what}: {name} change, patients without"
+            found.append(_verdict(Limit(mode, name, "lost", most=0), without, lost))
             if errors:
                 mean = {"mean": sum(errors) / len(errors), "worst": max(errors, key=abs)}
                 for measure, most in (("mean", MEAN_ERROR), ("worst", WORST_ERROR)):

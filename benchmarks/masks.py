@@ -101,11 +101,13 @@ def over_patients(rows: Iterable[Row]) -> list[Row]:
         groups.setdefault((row["mode"], row["core_ratio"], row["haemorrhage"]), []).append(row)
     found = []
     for (mode, ratio, bled), members in groups.items():
-        measures = [k for k, v in members[0].items() if isinstance(v, float) and k != "core_ratio"]
+        measures = {k: 0 for m in members for k, v in m.items() if isinstance(v, float)}
+        measures.pop("core_ratio")
         mean: Row = {k: _mean([m[k] for m in members]) for k in measures}
         for name in ("ipsilateral", "contralateral"):
             errors = [m[f"error_{name}"] for m in members if m[f"error_{name}"] is not None]
             mean[f"worst_{name}"] = max(errors, key=abs) if errors else None
+            mean[f"without_{name}"] = len(members) - len(errors)
         labels = {"mode": mode, "core_ratio": ratio, "haemorrhage": bled}
         found.append({**labels, "patients": len(members), **mean})
     return found

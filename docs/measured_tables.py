@@ -188,7 +188,7 @@ def veins_blood_table(record: Record) -> str:
 def veins_change_table(record: Record) -> str:
     """Change of the core against the two references, and how far from the truth."""
     columns = tuple(
-        (f"{title}, {name}", f"{key}_{name}", "+.1f")
+        (f"{title}, {name}", f"{key}_{name}", ".0f" if key == "without" else "+.1f")
         for name in WHERE[1:]
         for title, key in (
             ("True %", "true_change"),
@@ -196,6 +196,7 @@ def veins_change_table(record: Record) -> str:
             ("Error, points", "error"),
             ("in the worst", "worst"),
             ("of the map alone", "of_map"),
+            ("Patients without", "without"),
         )
     )
     return _table(["Seen as"], columns, [([_patients(r)], r) for r in record["rows"]])

@@ -229,7 +229,14 @@ def test_errors_of_opposite_sign_do_not_hide_the_worst_patient() -> None:
     assert mean["error_ipsilateral"] == pytest.approx(0.5)
 
 
-def test_a_change_that_was_not_measured_is_left_out() -> None:
+def test_a_change_that_was_not_measured_is_not_averaged_and_counts_as_missed() -> None:
     rows = [masks_row(error_contralateral=None), masks_row(error_contralateral=2.0)]
-    verdicts = {v.what: v.value for v in limits.of_masks(rows)}
-    assert verdicts["multi-echo, ratio 1: contralateral change, mean error"] == 2
+    verdicts = {v.what: v for v in limits.of_masks(rows)}
+    assert verdicts["multi-echo, ratio 1: contralateral change, mean error"].value == 2
+    lost = verdicts["multi-echo, ratio 1: contralateral change, patients without"]
+    assert lost.value == 1
+    assert not lost.good
+    assert verdicts["multi-echo, ratio 1: ipsilateral change, patients without"].good
+    (mean,) = masks.over_patients(rows)
+    assert (mean["without_contralateral"], mean["without_ipsilateral"]) == (1, 0)
+    assert mean["error_contralateral"] == 2

@@ -166,6 +166,16 @@ def affine_at(centre: NDArray[np.float64], matrix: NDArray[np.float64]) -> Trans
     return transform
 
 
+def matrix_of(transform: Transform) -> NDArray[np.float64]:
+    """4 x 4 matrix of a rigid or affine transform of LPS points."""
+    corners = np.vstack([np.zeros(3), np.eye(3)])
+    moved = np.array([transform.TransformPoint(p.tolist()) for p in corners])
+    matrix = np.eye(4)
+    matrix[:3, :3] = (moved[1:] - moved[0]).T
+    matrix[:3, 3] = moved[0]
+    return matrix
+
+
 def centre_of(image: Image) -> NDArray[np.float64]:
     """Centre of mass of what is brighter than the mean, in LPS mm; else that of the grid."""
     data = to_array(image)

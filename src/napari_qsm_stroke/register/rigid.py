@@ -18,6 +18,7 @@ from napari_qsm_stroke.register.images import (
     Transform,
     align,
     centre_of,
+    matrix_of,
     resample,
     rigid_at,
     to_image,
@@ -122,14 +123,8 @@ def early_echoes(magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def placed(transform: Transform, affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """Affine that puts an image, as it is, where a rigid transform from fixed finds it."""
-    inverse = transform.GetInverse()
-    corners = np.vstack([np.zeros(3), np.eye(3)])
-    moved = np.array([inverse.TransformPoint(p.tolist()) for p in corners])
-    there = np.eye(4)
-    there[:3, :3] = (moved[1:] - moved[0]).T
-    there[:3, 3] = moved[0]
     flip = np.diag([*np.diag(RAS_TO_LPS), 1.0])
-    return np.asarray(flip @ there @ flip @ affine)
+    return np.asarray(flip @ matrix_of(transform.GetInverse()) @ flip @ affine)
 
 
 def _coverage(shown: NDArray[np.float32], brain: Bools, voxel_size: Size) -> float:

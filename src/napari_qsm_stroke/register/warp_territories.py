@@ -39,7 +39,9 @@ from napari_qsm_stroke.register.images import (
     align,
     centre_of,
     coarser,
+    matrix_of,
     resample,
+    rigid_at,
     to_array,
     to_image,
 )
@@ -59,6 +61,8 @@ POSITION_MM = 4.0
 SURROUNDINGS_MM = 20.0
 LEAST_OVERLAP = 0.9
 LEAST_LIKENESS = 0.3
+TURNING = (Stage(8.0, smoothing=5.0, step=4.0, last_step=0.2),)
+NAME = "aligning template"
 
 
 @method(
@@ -68,7 +72,7 @@ LEAST_LIKENESS = 0.3
         "10.1016/j.neuroimage.2008.10.040",
         "10.1006/nimg.2001.0845",
     ),
-    revision=3,
+    revision=4,
 )
 def warp_territories(
     magnitude: Magnitude,
@@ -86,10 +90,10 @@ def warp_territories(
 ) -> tuple[Annotated[Volume, TERRITORIES], Annotated[Volume, HEAD_POSITION]]:
     """Fit the template's brain to the subject's and carry its territories over.
 
-    An affine alignment by mutual information of the images within the brain, then a smooth
-    bending, both without the lesion. Every voxel of the brain gets a label; where the template
-    does not reach it is that of the nearest. The template is symmetric: its mid-plane, bent along,
-    is the subject's own mid-sagittal surface.
+    A rigid, then an affine alignment by mutual information of the images within the brain, then a
+    smooth bending, all without the lesion. Every voxel of the brain gets a label; where the
+    template does not reach it is that of the nearest. The template is symmetric: its mid-plane,
+    bent along, is the subject's own mid-sagittal surface.
 
     Parameters
     ----------
@@ -227,16 +231,19 @@ def _align(
     moving = to_image(template.t1, template.affine)
     around = dilate(head.inside, margin, head.voxel_size) & ~head.lesion
     middle = centre_of(to_image(head.inside, head.affine))
-    start = np.eye(4)
-    start[:3, 3] = centre_of(to_image(template.brain, template.affine)) - middle
-    stages = (
-        Stage(8.0, smoothing=5.0, step=4.0, last_step=0.2),
-        Stage(max(4.0, finest), smoothing=3.0, step=1.5, last_step=0.05),
-        Stage(max(4.0, finest), smoothing=2.0, step=0.5),
-    )
-    starts = (affine_at(middle, start),)
+    shift = centre_of(to_image(template.brain, template.affine)) - middle
     mask = to_image(around, head.affine)
-    return align(fixed, moving, starts, stages, mask, progress, "aligning template")
+    # free to shear from the first step on, one head in twenty shrank to a slab
+    turned = align(
+        fixed, moving, (rigid_at(middle, shift),), TURNING, mask, part(progress, 0, 0.3), NAME
+    )
+    start = affine_at(middle, matrix_of(turned))
+    spacing = max(4.0, finest)
+    stages = (
+        Stage(spacing, smoothing=3.0, step=1.5, last_step=0.05),
+        Stage(spacing, smoothing=2.0, step=0.5),
+    )
+    return align(fixed, moving, (start,), stages, mask, part(progress, 0.3, 1), NAME)
 
 
 def _judge(head: _Head, transform: Transform, likeness: float, template: HeadTemplate) -> Quality:
