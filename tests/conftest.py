@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -124,3 +126,11 @@ def _write_scan(case: Case, folder: Path) -> None:
             write_volume(Volume(data.astype(np.float32), grid), path)
     for name in ("brain", "veins", "infarct", "territories", "susceptibility"):
         write_volume(Volume(case.maps[name].data, grid), folder / f"{name}.nii.gz")
+
+
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises, also where the tests run in the background and were started deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -17,6 +17,7 @@ from napari_qsm_stroke.cli.main import main
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.io.atomic import together, write_text
 
+pytestmark = pytest.mark.usefixtures("hears_ctrl_c")
 LINE = ["run", "in", "out", "participant"]
 NAMES = ("one", "two", "three")
 CALLBACK = ctypes.CFUNCTYPE(None)

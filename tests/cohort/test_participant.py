@@ -173,6 +173,7 @@ def test_a_kill_while_files_are_moved_is_not_taken_for_done(first, moved, tmp_pa
     assert first(values=("tkd.threshold=0.25",)).status == "done"
 
 
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_while_files_are_moved_waits_for_the_last(first, tmp_path: Path, monkeypatch):
     already: list[Path] = []
     replace = Path.replace
