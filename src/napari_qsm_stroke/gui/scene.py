@@ -202,7 +202,8 @@ class Scene(QObject):
             else:
                 under = now.data if now is not None else np.zeros_like(drawn)
                 self._session.edit(name, np.where(drawn != base.data, drawn, under))
-                self._update(layer, name)
+                if name in self._session.case.maps:  # else nothing was drawn on what is gone
+                    self._update(layer, name)
 
     # -- session to layers -------------------------------------------------------------------
 
