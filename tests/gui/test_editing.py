@@ -227,6 +227,18 @@ def test_a_stroke_meanwhile_stays_on_top_of_a_result(
     assert bench.session.edited == {"veins"}
 
 
+def test_a_stroke_taken_back_does_not_hold_what_a_result_drops(opened: Any) -> None:
+    _, bench, _ = opened
+    layer, case = bench.scene.mask("veins"), bench.session.case
+    spot = tuple(np.argwhere(layer.data == 0)[0])
+    paint(layer, 1, spot)
+    layer.undo()
+    bench.session.commit(case.without({"veins"}))
+    bench.scene.flush()
+    assert "veins" not in bench.session.case.maps
+    assert not bench.session.edited
+
+
 def test_a_stroke_meanwhile_does_not_follow_into_another_case(
     opened: Any, head_case: Callable[..., Case], qtbot: Any
 ) -> None:
