@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
@@ -300,3 +302,20 @@ def test_the_inverse_of_an_orientation_is_used(tmp_path: Path) -> None:
     saved: Any = nib.load(tmp_path / "saved.nii.gz")
     assert nib.aff2axcodes(saved.affine) == ("L", "P", "S")
     assert (np.asarray(saved.dataobj) == data[::-1, ::-1]).all()
+
+
+WITHOUT_FILTERS = """
+import contextlib, warnings
+import napari_qsm_stroke.gui.layers
+from napari.utils.colormaps import label_colormap
+warnings.catch_warnings = contextlib.nullcontext
+warnings.filterwarnings = lambda *_, **__: None
+label_colormap()
+"""
+
+
+def test_colours_of_labels_warn_of_nothing_while_kernels_are_compiled() -> None:
+    """A thread that compiles may take away the filters that napari sets meanwhile."""
+    command = [sys.executable, "-W", "error:Conversion:UserWarning", "-c", WITHOUT_FILTERS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

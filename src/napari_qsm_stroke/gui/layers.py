@@ -7,6 +7,7 @@ the tilt of an oblique slab stays in the Volume; the layer is the slab set uprig
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_qsm_stroke.case.case import Case
+
+# napari silences this itself while it makes a Labels layer, but filters belong to the whole process:
+# a thread that compiles kernels meanwhile takes napari's away, and the reader is told about colours
+warnings.filterwarnings("ignore", "Conversion from CIE-LAB", UserWarning)
 
 KEY = "napari-qsm-stroke"
 AXES = ("S", "A", "R")
