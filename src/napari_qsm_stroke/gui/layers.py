@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from napari_qsm_stroke.case.case import Case
 
-# napari silences this itself while it makes a Labels layer, but filters belong to the whole process:
-# a thread that compiles kernels meanwhile takes napari's away, and the reader is told about colours
+# napari silences this itself while it makes a Labels layer, but filters belong to the process: a
+# thread that compiles kernels meanwhile takes napari's away, and the reader is told of colours
 warnings.filterwarnings("ignore", "Conversion from CIE-LAB", UserWarning)
 
 KEY = "napari-qsm-stroke"

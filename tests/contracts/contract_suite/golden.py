@@ -2,11 +2,11 @@
 
 A result is projected on a few fixed patterns of random signs. Two results that differ by more than
 three times the tolerance, wherever and however, differ in one of the projections, but for one case
-in a thousand. The runs are: all defaults; those on fine voxels with a hole in the brain and bad
-data; one echo; the same echoes said to have come at other times; every number set to another value,
-without what is optional; large tolerances; all that can be 0 set to 0; and every other choice of a
-parameter. The defaults are kept too: another number of iterations shows only where a method does
-not end before.
+in a thousand. The runs are: all defaults; few iterations on fine voxels with a hole in the brain
+and bad data; one echo; the same echoes said to have come at other times; every number set to
+another value, without what is optional; large tolerances; all that can be 0 set to 0; and every
+other choice of a parameter. The defaults are kept too: another number of iterations shows only
+where a method does not end before.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ FEW = 4
 """Most iterations of a run that is not that of the defaults."""
 LATE = (0.021, 0.030, 0.055)
 """Echo times in s of a run: at unequal distances, and the first one is the usual echo of 3 T."""
+WRAPPED = {"phase", "phase_offset"}
+"""Quantities that are the same a turn further."""
 COMMAND = "python tests/contracts/refresh_golden.py"
 
 Numbers = dict[str, list[float] | str]
@@ -107,11 +109,16 @@ def runs_of(entry: Method) -> Iterator[tuple[str, list[float] | str]]:
 
     def numbers(run: str, outputs: tuple[np.ndarray, ...]) -> Iterator[tuple[str, list[float]]]:
         for quantity, array in zip(entry.outputs, outputs, strict=True):
-            yield f"{run} {quantity.name}", fingerprint(array)
+            # half a turn is +pi on one processor and -pi on another
+            kept = np.exp(1j * array) if quantity.name in WRAPPED else array
+            yield f"{run} {quantity.name}", fingerprint(kept)
 
     yield "defaults", "; ".join(f"{p.name}={p.default!r} {p.unit}" for p in entry.parameters)
     yield from numbers("default", plain(entry))
-    yield from numbers("bad scan", call(entry, rough_head()))
+    few = _few(entry)
+    yield from numbers(
+        "bad scan, few steps" if few else "bad scan", call(entry, rough_head(), **few)
+    )
     for run, values in _other_runs(entry).items():
         scene = {"one echo": head().first_echo, "other numbers": rough_head}.get(run, head)()
         changes = dict(values)
@@ -123,12 +130,21 @@ def runs_of(entry: Method) -> Iterator[tuple[str, list[float] | str]]:
             yield run, type(error).__name__
 
 
-def _other_runs(entry: Method) -> dict[str, dict[str, Any]]:
-    few = {
+def _few(entry: Method) -> dict[str, Any]:
+    """Few iterations.
+
+    On a bad scan what is left goes up and down, and rounding alone decides at which iteration it
+    first falls below the tolerance.
+    """
+    return {
         p.name: min(FEW, p.default)
         for p in entry.parameters
         if p.name in {"max_iter", "iterations"}
     }
+
+
+def _other_runs(entry: Method) -> dict[str, dict[str, Any]]:
+    few = _few(entry)
     other = others(entry)
     runs: dict[str, dict[str, Any]] = {}
     if any(a.source.kind == "echoes" for a in entry.inputs):

@@ -11,6 +11,7 @@ from napari_qsm_stroke.core.background.brain_box import BrainBox
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.fourier import backward, forward
 from napari_qsm_stroke.core.numerics.frame import millimetres
+from napari_qsm_stroke.core.numerics.products import dot
 from napari_qsm_stroke.core.numerics.weights import data_weight
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.progress import Progress, silent, steps
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1002/nbm.1670", memory=11)
+@method(cite="10.1002/nbm.1670", memory=11, revision=2)
 def pdf(
     total_field: TotalField,
     brain: Brain,
@@ -125,7 +126,7 @@ class OutsideFit:
 
     def weighted(self, field: FloatArray) -> FloatArray:
         """Field less its weighted mean, times the squared weight."""
-        mean = float(np.vdot(self._weight, field)) / self._total
+        mean = dot(self._weight, field) / self._total
         result: FloatArray = field - np.float32(mean)
         result *= self._weight
         return result
@@ -155,14 +156,14 @@ class OutsideFit:
         left = field.copy()
         gradient = self.pull(self.weighted(field))
         direction = gradient.copy()
-        power = float(np.vdot(gradient, gradient))
+        power = dot(gradient, gradient)
         goal = tol * tol * power
         for _ in steps(max_iter, progress, "PDF"):
             if power <= goal:
                 break
             made = self.field_of(direction)
             image = self.weighted(made)
-            curvature = float(np.vdot(image, made))
+            curvature = dot(image, made)
             if curvature <= 0:
                 break
             length = np.float32(power / curvature)
@@ -170,10 +171,10 @@ class OutsideFit:
             left -= made
             image *= length
             gradient -= self.pull(image)
-            after = float(np.vdot(gradient, gradient))
+            after = dot(gradient, gradient)
             direction *= np.float32(after / power)
             direction += gradient
             power = after
         progress(1.0, "PDF")
-        left -= np.float32(float(np.vdot(self._weight, left)) / self._total)
+        left -= np.float32(dot(self._weight, left) / self._total)
         return left

@@ -13,6 +13,7 @@ from napari_qsm_stroke.core.numerics.diffusion import add_diffusion, couple
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
 from napari_qsm_stroke.core.numerics.magnitude_edges import combined_magnitude, steps_that_cost
 from napari_qsm_stroke.core.numerics.phase_misfit import misfit_slope
+from napari_qsm_stroke.core.numerics.products import norm
 from napari_qsm_stroke.core.numerics.weights import data_weight
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.physics.phase_scale import radians_per_ppm
@@ -155,7 +156,7 @@ def medi(
         np.negative(downhill, out=downhill)
         change = solve_symmetric(curvature, downhill, CG_TOLERANCE, CG_STEPS, inner, STAGE)
         chi += change
-        if _norm(change, inside) <= tol * _norm(chi, inside):
+        if norm(change[inside]) <= tol * norm(chi[inside]):
             break
     progress(1.0, STAGE)
     return frame.paste(np.where(inside, chi, np.float32(0)))
@@ -178,7 +179,3 @@ def _filter(
     dipole *= 1 - mean
     weight[convolve(inside.astype(np.float32), mean) < WHOLE] = 0
     return field - convolve(field, mean)
-
-
-def _norm(volume: FloatArray, inside: NDArray[np.bool_]) -> float:
-    return float(np.linalg.norm(volume[inside]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval
@@ -11,6 +11,7 @@ from napari_qsm_stroke.core.method import method
 from napari_qsm_stroke.core.numerics.conjugate_gradients import convolve
 from napari_qsm_stroke.core.numerics.frame import Frame
 from napari_qsm_stroke.core.numerics.phase_misfit import misfit_slope
+from napari_qsm_stroke.core.numerics.products import dot, norm
 from napari_qsm_stroke.core.numerics.weights import data_weight
 from napari_qsm_stroke.core.physics.dipole import dipole_kernel
 from napari_qsm_stroke.core.physics.phase_scale import radians_per_ppm
@@ -25,11 +26,6 @@ from napari_qsm_stroke.core.quantities import (
     Susceptibility,
     VoxelSize,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_qsm_stroke.core.quantities import FloatArray
 
 PADDING = 8
 OUTSIDE = 0.2
@@ -115,24 +111,20 @@ def ndi(
         gradient = convolve(slope, dipole)
         gradient += np.float32(regularisation) * chi
         better = allowed * gradient
-        power = float(np.vdot(gradient, better))
+        power = dot(gradient, better)
         if power == 0:
             break
-        kept = max(0.0, (power - float(np.vdot(last, better))) / before) if before > 0 else 0.0
+        kept = max(0.0, (power - dot(last, better)) / before) if before > 0 else 0.0
         direction *= np.float32(kept)
         direction -= better
         made = convolve(direction, dipole)
-        size = float(np.vdot(direction, direction))
-        curvature = float(np.vdot(made, weight * made)) + regularisation * size
-        length = -float(np.vdot(gradient, direction)) / curvature
+        size = dot(direction, direction)
+        curvature = dot(made, weight * made) + regularisation * size
+        length = -dot(gradient, direction) / curvature
         chi += np.float32(length) * direction
         model += np.float32(length) * made
         last, before = gradient, power
-        if abs(length) * _norm(direction, inside) <= tol * _norm(chi, inside):
+        if abs(length) * norm(direction[inside]) <= tol * norm(chi[inside]):
             break
     progress(1.0, STAGE)
     return frame.paste(np.where(inside, chi, np.float32(0)))
-
-
-def _norm(volume: FloatArray, inside: NDArray[np.bool_]) -> float:
-    return float(np.linalg.norm(volume[inside]))

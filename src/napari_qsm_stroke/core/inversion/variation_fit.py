@@ -18,6 +18,7 @@ from napari_qsm_stroke.core.numerics.fourier import (
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
 from napari_qsm_stroke.core.numerics.heap import give_back
 from napari_qsm_stroke.core.numerics.mask_rows import MaskRows
+from napari_qsm_stroke.core.numerics.products import dot
 from napari_qsm_stroke.core.numerics.regularisation import (
     MAD_TO_SD,
     Choose,
@@ -243,17 +244,18 @@ class VariationFit:
         """
         self.run(regularisation, max_iter, tol, silent, "")
         residual = self._misfit()
-        misfit = math.sqrt(float(np.vdot(residual, self.weight * residual)))
+        misfit = math.sqrt(dot(residual, self.weight * residual))
         chi, variation = self.chi, 0.0
         for axis in range(3):
             difference = np.abs(np.roll(chi, -1, axis) - chi)
-            costly = (self._edges >> np.uint8(axis)) & np.uint8(1)
-            variation += float(np.vdot(difference, costly)) / self._step[axis]
+            costly = (self._edges >> np.uint8(axis)) & np.uint8(1) != 0
+            total = np.sum(difference, where=costly, dtype=np.float64)
+            variation += float(total) / self._step[axis]
         return misfit, variation
 
     def noise_norm(self) -> float:
         """Norm of the weighted misfit that the noise of the field alone would leave, in ppm."""
-        return math.sqrt(float(np.vdot(self.noise, self.weight * self.noise)))
+        return math.sqrt(dot(self.noise, self.weight * self.noise))
 
     def choose(
         self,

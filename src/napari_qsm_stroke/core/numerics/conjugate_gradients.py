@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm_stroke.core.numerics.fourier import Shape, backward, forward
+from napari_qsm_stroke.core.numerics.products import dot
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 
 if TYPE_CHECKING:
@@ -51,19 +52,19 @@ def solve_symmetric(
     """
     solution = np.zeros_like(right)
     direction = right.copy()
-    power = _square(right)
+    power = dot(right, right)
     goal = tol * tol * power
     for _ in steps(max_iter, progress, stage):
         if power <= goal:
             break
         image = operator(direction)
-        curvature = float(np.vdot(direction, image))
+        curvature = dot(direction, image)
         if curvature <= 0:
             break
         length = np.float32(power / curvature)
         solution += length * direction
         right -= length * image
-        after = _square(right)
+        after = dot(right, right)
         direction *= np.float32(after / power)
         direction += right
         power = after
@@ -114,14 +115,14 @@ def fit_dipole(
     gradient *= allowed
     solution = np.zeros_like(field)
     direction = gradient.copy()
-    power = _square(gradient)
+    power = dot(gradient, gradient)
     goal = tol * tol * power
     for _ in steps(max_iter, progress, stage):
         if power <= goal:
             break
         made = convolve(allowed * direction, dipole)
         weighted = weight * made
-        curvature = float(np.vdot(made, weighted))
+        curvature = dot(made, weighted)
         if curvature <= 0 or not math.isfinite(curvature):
             break
         length = np.float32(power / curvature)
@@ -130,14 +131,10 @@ def fit_dipole(
         back = convolve(weighted, dipole)
         back *= allowed
         gradient -= back
-        after = _square(gradient)
+        after = dot(gradient, gradient)
         direction *= np.float32(after / power)
         direction += gradient
         power = after
     progress(1.0, stage)
     solution *= allowed
     return solution
-
-
-def _square(volume: FloatArray) -> float:
-    return float(np.vdot(volume, volume))

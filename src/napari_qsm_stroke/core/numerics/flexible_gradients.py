@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_qsm_stroke.core.numerics.products import dot, norm
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 
 if TYPE_CHECKING:
@@ -50,19 +51,19 @@ def solve_preconditioned(
     solution = np.zeros_like(right)
     direction = np.zeros_like(right)
     image = solution
-    goal = tol * float(np.linalg.norm(right))
+    goal = tol * norm(right)
     length, curvature = 0.0, 1.0
     for _ in steps(max_iter, progress, stage):
-        if float(np.linalg.norm(right)) <= goal:
+        if norm(right) <= goal:
             break
         better = roughly_invert(right)
-        direction *= np.float32(-float(np.vdot(better, image)) / curvature)
+        direction *= np.float32(-dot(better, image) / curvature)
         direction += better
         image = operator(direction)
-        curvature = float(np.vdot(direction, image))
+        curvature = dot(direction, image)
         if curvature <= 0:
             break
-        length = float(np.vdot(direction, right)) / curvature
+        length = dot(direction, right) / curvature
         solution += np.float32(length) * direction
         right -= np.float32(length) * image
     progress(1.0, stage)

@@ -15,6 +15,7 @@ from napari_qsm_stroke.core.numerics.generalised_variation_passes import (
     descend,
     raise_duals,
 )
+from napari_qsm_stroke.core.numerics.products import norm
 from napari_qsm_stroke.core.progress import Progress, steps
 
 if TYPE_CHECKING:
@@ -138,8 +139,8 @@ class WaveVariation:
             raise_duals(*up)
             descend(*down)
             if (index + 1) % CHECK == 0:
-                change = np.linalg.norm(self._ahead_x - self._x)
-                if change <= tol * np.linalg.norm(self._x):
+                change = norm(self._ahead_x - self._x)
+                if change <= tol * norm(self._x):
                     break
         progress(1.0, stage)
 

@@ -29,6 +29,7 @@ from napari_qsm_stroke.core.numerics.multigrid_passes import (
     settle,
     start,
 )
+from napari_qsm_stroke.core.numerics.products import norm
 from napari_qsm_stroke.core.progress import Progress, silent, steps
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Poisson:
         solution = np.zeros(residual.shape, np.float32)
         direction = np.zeros(residual.shape, np.float32)
         image = np.zeros(residual.shape, np.float32)
-        left = float(np.linalg.norm(residual))
+        left = norm(residual)
         goal = tol * left
         power, length = 1.0, 0.0
         for _ in steps(max_iter, progress, "Poisson"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm_stroke.core.numerics.fourier import Shape, backward, forward
+from napari_qsm_stroke.core.numerics.products import dot
 
 if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
@@ -51,7 +52,7 @@ class OutsideSources:
             The target is that of the last step.
         """
         gradient = self._allowed * self._convolve(residual)
-        power = _dot(gradient, gradient)
+        power = dot(gradient, gradient)
         kept = power / self._power if same_target and self._power > 0 else 0.0
         self._power = power
         self._direction *= np.float32(kept)
@@ -59,7 +60,7 @@ class OutsideSources:
         made = self._convolve(self._direction)
         curvature = float(np.sum(self._weight * made * made, dtype=np.float64))
         if curvature > 0:
-            length = np.float32(_dot(gradient, self._direction) / curvature)
+            length = np.float32(dot(gradient, self._direction) / curvature)
             self.field += length * made
 
     def _convolve(self, volume: FloatArray) -> FloatArray:
@@ -67,7 +68,3 @@ class OutsideSources:
         spectrum = forward(volume)
         spectrum *= self._dipole
         return backward(spectrum, shape)
-
-
-def _dot(a: FloatArray, b: FloatArray) -> float:
-    return float(np.vdot(a, b))
