@@ -49,7 +49,7 @@ def test_sums_and_transforms_give_the_same_means(
     """All by transforms, some of each, all by sums."""
     monkeypatch.setattr(spherical_means, "TRANSFORM_COST", cost)
     box = BrainBox.of(*head, SIZE, (2, 2, 2))
-    index = largest_ball(box.room, RADII)
+    index = largest_ball(box.room(max(RADII)), RADII)
     kernel = mean_value_kernel(box.frame.shape, RADII[int(index.min())], SIZE)
     found = box.frame.paste(less_means(box.field, index, RADII, box.frame, SIZE, kernel))
     expected, known = plain_means(*head)

@@ -17,6 +17,17 @@ def test_distance_equals_scipy(filled):
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("limit", [0.5, 2.0, 7.3])
+def test_distances_up_to_a_limit_are_the_same(limit):
+    mask = np.random.default_rng(7).random((21, 34, 17)) < 0.002
+    size = (0.9, 0.7, 1.6)
+    expected, found = distance_to(mask, size), distance_to(mask, size, limit)
+    near = expected <= limit
+    assert 0 < near.sum() < near.size
+    np.testing.assert_array_equal(found[near], expected[near])
+    assert (found[~near] > limit).all()
+
+
 def test_distance_to_nothing_is_far():
     assert (distance_to(np.zeros((3, 4, 5)), (1, 1, 1)) == 1e6).all()
 

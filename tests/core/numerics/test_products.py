@@ -1,4 +1,4 @@
-"""Sums of products: exact where sums in single precision are not, and of real arrays of one shape."""
+"""Sums of products: exact where single precision is not, and of real arrays of one shape."""
 
 from __future__ import annotations
 

@@ -64,15 +64,14 @@ class BrainBox:
         field -= np.float32(field.sum(dtype=np.float64) / count) * inside
         return cls(frame, field, inside, voxel_size)
 
-    @property
-    def room(self) -> FloatArray:
-        """Distance in mm to the nearest voxel outside the brain, in the box alone."""
-        return room_in(self.inside[self.frame.core], self.voxel_size)
+    def room(self, most: float) -> FloatArray:
+        """Distance in mm to the nearest voxel outside the brain, in the box alone, to ``most``."""
+        return room_in(self.inside[self.frame.core], self.voxel_size, most)
 
     def deeper_than(self, radius: float) -> NDArray[np.bool_]:
         """Voxels about which a ball of that radius fits into the brain."""
         deep = np.zeros(self.frame.shape, bool)
-        deep[self.frame.core] = self.room > radius + TOUCHING
+        deep[self.frame.core] = self.room(radius) > radius + TOUCHING
         return deep
 
     def finish(

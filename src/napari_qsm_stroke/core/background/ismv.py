@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1002/mrm.24998", linear=True, memory=15)
+@method(cite="10.1002/mrm.24998", linear=True, memory=12, revision=2)
 def ismv(
     total_field: TotalField,
     brain: Brain,

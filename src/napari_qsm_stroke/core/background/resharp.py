@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
-@method(cite="10.1002/mrm.24765", linear=True, memory=20)
+@method(cite="10.1002/mrm.24765", linear=True, memory=14, revision=2)
 def resharp(
     total_field: TotalField,
     brain: Brain,

@@ -15,7 +15,7 @@ from napari_qsm_stroke.core.progress import Progress, silent
 from napari_qsm_stroke.core.quantities import Brain, FieldMask, LocalField, TotalField, VoxelSize
 
 
-@method(cite="10.1016/j.neuroimage.2010.10.070", linear=True, memory=13.5)
+@method(cite="10.1016/j.neuroimage.2010.10.070", linear=True, memory=8.6, revision=2)
 def sharp(
     total_field: TotalField,
     brain: Brain,

@@ -35,7 +35,7 @@ TRANSFORM_COST = 14.0
 """Time of one mean by transforms, per voxel of the frame, in sums over one line."""
 
 
-def room_in(mask: ByteArray, voxel_size: tuple[float, float, float]) -> FloatArray:
+def room_in(mask: ByteArray, voxel_size: tuple[float, float, float], most: float) -> FloatArray:
     """Distance in mm of each voxel to the nearest one outside: a smaller ball fits.
 
     Parameters
@@ -44,6 +44,8 @@ def room_in(mask: ByteArray, voxel_size: tuple[float, float, float]) -> FloatArr
         What lies beyond the array is outside.
     voxel_size : tuple of float
         In mm.
+    most : float
+        Radius in mm of the largest ball that matters: more room is not measured.
 
     Returns
     -------
@@ -51,7 +53,8 @@ def room_in(mask: ByteArray, voxel_size: tuple[float, float, float]) -> FloatArr
         0 outside the mask.
     """
     padded = np.pad(mask == 0, 1, constant_values=True)
-    return np.ascontiguousarray(distance_to(padded, voxel_size)[1:-1, 1:-1, 1:-1])
+    distance = distance_to(padded, voxel_size, most + 2 * TOUCHING)
+    return np.ascontiguousarray(distance[1:-1, 1:-1, 1:-1])
 
 
 def largest_ball(room: FloatArray, radii: Sequence[float]) -> ByteArray:
@@ -186,8 +189,8 @@ def _sum_shells(
 
     Lines run along the last axis, whatever the order in memory.
     """
-    sums = np.zeros((*field.shape[:2], field.shape[2] + 1), np.float32)
-    np.cumsum(field, axis=2, out=sums[..., 1:])
+    sums = np.empty((*field.shape[:2], field.shape[2] + 1), np.float32)
+    _sum_up(field, sums)
     first, last = np.full((2, max(bundles) + 1), -1)
     share = np.zeros(first.size, np.float32)
     place = 0
@@ -202,6 +205,18 @@ def _sum_shells(
     above = (middle + every[:, 2] + 1).astype(np.uint64)
     below = (middle - every[:, 2]).astype(np.uint64)
     _sum_bundles(field, sums.ravel(), index, above, below, first, last, share, filtered)
+
+
+@kernel(parallel=True)
+def _sum_up(field: FloatArray, sums: FloatArray) -> None:
+    """Sum of each line up to each voxel; nothing before the first."""
+    for i in prange(field.shape[0]):
+        for j in range(field.shape[1]):
+            total = np.float32(0)
+            sums[i, j, 0] = total
+            for k in range(field.shape[2]):
+                total += field[i, j, k]
+                sums[i, j, k + 1] = total
 
 
 @kernel(parallel=True, fastmath=True)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @method(
     cite=("10.1016/j.neuroimage.2010.10.070", "10.1002/mrm.23000"),
     linear=True,
-    revision=2,
-    memory=11.5,
+    revision=3,
+    memory=6.6,
 )
 def vsharp(
     total_field: TotalField,
@@ -92,7 +92,7 @@ def vsharp(
     radii = _radii(brain, max_radius, min_radius, radius_step, voxel_size)
     margin = millimetres(max(radii, default=0.0), voxel_size)
     box = BrainBox.of(total_field, brain, voxel_size, margin)
-    index = largest_ball(box.room, radii)
+    index = largest_ball(box.room(max(radii, default=0.0)), radii)
     known = np.zeros(box.frame.shape, bool)
     known[box.frame.core] = index != NOWHERE
     local = box.field
