@@ -9,7 +9,12 @@ from scipy import ndimage
 
 from napari_qsm_stroke.case.grid import Grid
 from napari_qsm_stroke.core.physics.nuclei import NAMES, NUCLEI, nuclei_labels, nuclei_maps
-from napari_qsm_stroke.core.physics.phantom import SimulatedPatient, Truth, simulate_patient
+from napari_qsm_stroke.core.physics.phantom import (
+    VEIN_FRACTION,
+    SimulatedPatient,
+    Truth,
+    simulate_patient,
+)
 from napari_qsm_stroke.core.physics.sphere import mean_value_kernel
 from napari_qsm_stroke.core.physics.units import hz_per_ppm
 from napari_qsm_stroke.errors import Cancelled, ParameterError
@@ -136,6 +141,27 @@ def test_blood_leaks_into_the_core_alone(oblique: SimulatedPatient) -> None:
     assert np.median(maps["susceptibility"][bleed]) > 0.5
     inside, core = oblique.magnitude[bleed, 0], oblique.magnitude[maps["infarct"] > 0, 0]
     assert np.median(inside) < 0.6 * np.median(core)
+
+
+def test_veins_in_a_haemorrhage_do_not_count() -> None:
+    """What their voxels show is the haemorrhage, even where it fills a part of them alone."""
+    bled = simulate_patient(
+        load_template(),
+        seed=1023,
+        voxel_size=(1.5, 1.5, 1.5),
+        echo_times=(0.020,),
+        haemorrhage=True,
+    )
+    maps = bled.truth.maps
+    veins, core = maps["veins"] > 0, maps["infarct"] > 0
+    covered = core & ~veins & (maps["vein_fraction"] > VEIN_FRACTION)
+    assert covered.sum() > 5
+    assert ndimage.binary_dilation(maps["haemorrhage"] > 0, iterations=2)[covered].all()
+    chi = maps["susceptibility"]
+    assert np.median(chi[covered]) > 3 * np.median(chi[core & veins])
+    assert chi[core & veins].max() < chi[veins & ~core].max()
+    assert bled.truth.n_vein_voxels["infarct_core"] == (core & veins).sum()
+    assert bled.truth.map_ppm["infarct_core"] == np.median(chi[core & veins])
 
 
 def test_phase_grows_with_the_field_and_the_echo_time(study: SimulatedPatient) -> None:

@@ -40,8 +40,9 @@ class Truth:
         On the grid of the gradient echo: ``susceptibility`` (ppm, mean of the fine voxels, 0
         outside the brain; the mean of the brain is 0), ``total_field`` (ppm, after shimming),
         ``local_field`` (ppm, of sources inside the brain alone), ``brain``, ``veins`` (vein
-        fraction above 0.25; sinuses are no veins), ``vein_fraction``, ``infarct``,
-        ``haemorrhage``, ``territories``, ``nuclei`` (labels: 1 + place in ``nuclei.NAMES``).
+        fraction above 0.25 and no blood of a haemorrhage, whose susceptibility would be the
+        voxel's; sinuses are no veins), ``vein_fraction``, ``infarct``, ``haemorrhage``,
+        ``territories``, ``nuclei`` (labels: 1 + place in ``nuclei.NAMES``).
     side : {"left", "right"}
         Of the stroke.
     core_ratio : float
@@ -200,7 +201,7 @@ def _truth(
     tissue = patient.anatomy.on(scan.affine, scan.shape)
     brain = maps.pop("brain_part") > 0.5
     blood = maps.pop("vein_ppm") / np.maximum(maps["vein_fraction"], 1e-6)
-    veins = (maps["vein_fraction"] > VEIN_FRACTION) & brain
+    veins = (maps["vein_fraction"] > VEIN_FRACTION) & brain & (tissue.bleed <= 0)
     infarct = (tissue.infarct > 0.5) & brain
     territories = territories_on(template, patient.deformation, scan.affine, scan.shape)
     territories[~brain] = 0
