@@ -24,10 +24,9 @@ Size = tuple[float, float, float]
 LEAST = 0.5
 """Of the signal loss that others of the same contrast have. Blood of 0.6 times the contrast loses
 at least 0.36 times the signal, and less contrast is expected of it too."""
-SURE = 0.5
-"""Standard deviations by which a tube must miss that: 95 %."""
-FEWEST = 20
-"""Pieces to tell what is usual."""
+FEWEST, MOSTLY = 20, 0.8
+"""Pieces to tell what is usual, and the part of them that is dark: without any relation of bright
+to dark it would be half of them."""
 
 
 def without_signal_loss(
@@ -60,9 +59,8 @@ def without_signal_loss(
     contrast, darkness = bright.contrast[at], dark.contrast[at]
     if np.count_nonzero(bright.usable) < FEWEST:
         return none
-    # beside a mass the misfit is that of the mass
-    error = np.sqrt(np.median(dark.variance[bright.usable]) / dark.spread[at])
-    typical = float(np.median(darkness[bright.usable] / contrast[bright.usable]))
-    if typical <= 0:
+    loss_of_blood = darkness[bright.usable] / contrast[bright.usable]
+    typical = float(np.median(loss_of_blood))
+    if np.mean(loss_of_blood > 0) < MOSTLY:
         return none
-    return np.asarray(bright.usable & (darkness + SURE * error < LEAST * typical * contrast))
+    return np.asarray(bright.usable & (darkness < LEAST * typical * contrast))

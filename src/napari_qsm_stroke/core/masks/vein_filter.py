@@ -20,6 +20,7 @@ from napari_qsm_stroke.core.masks.signal_loss import without_signal_loss
 from napari_qsm_stroke.core.masks.smoothing import extended, smooth
 from napari_qsm_stroke.core.method import Unit, method
 from napari_qsm_stroke.core.numerics.rank import opening
+from napari_qsm_stroke.core.numerics.regularisation import MAD_TO_SD
 from napari_qsm_stroke.core.numerics.shared_contrast import shared_contrast
 from napari_qsm_stroke.core.numerics.tube_fit import fit_tubes
 from napari_qsm_stroke.core.numerics.tubes import ridges, tube_response
@@ -35,6 +36,8 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_qsm_stroke.core.numerics.tube_fit import TubeFit
     from napari_qsm_stroke.core.quantities import FloatArray
 
@@ -42,6 +45,8 @@ TEXTURE_QUANTILES = (0.5, 0.75)
 MARGIN = 2  # voxels, for the derivatives
 PIECE_MM = 4.0
 """Blood may change within a few mm: longer pieces mix it."""
+USUAL_SDS = 2.5
+"""What lies beside a vein is within so many robust standard deviations of the median."""
 MIDDLE_QUANTILE = 0.75
 """Of the contrast of what the filter follows: in the middle of most veins."""
 
@@ -49,7 +54,7 @@ MIDDLE_QUANTILE = 0.75
 @method(
     cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195", "10.3389/fnins.2017.00089"),
     memory=12,
-    revision=4,
+    revision=5,
 )
 def vein_filter(
     susceptibility: Susceptibility,
@@ -67,7 +72,7 @@ def vein_filter(
     extent: Annotated[float, Interval(gt=0, lt=1)] = 0.22,
     mass_level: Annotated[float, Interval(gt=0, le=10)] = 0.45,
     margin: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 2.0,
-    streaks: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 4.5,
+    streaks: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 2.5,
     smallest_part: Annotated[float, Interval(ge=0, le=1000), Unit("mm3")] = 6.0,
 ) -> tuple[Veins, Excluded]:
     """Find bright tubes, however faint, and every voxel that their blood fills in part.
@@ -185,14 +190,25 @@ def _filled(
     blood = shared_contrast(fit, None if core is None else _within(core, fit, size))
     if not np.isfinite(blood).any():
         return vein, streak
-    beside = fit.cylinders.background
-    beside = np.where(np.isfinite(beside), beside, np.nanmedian(beside))
+    beside = _usual(fit.cylinders.background)
     near = np.argwhere(dilate(found, 1.01 * max(size), size) & allowed)
     _, point = cKDTree(fit.lines.points).query(near * np.array(size))
     piece, where = fit.lines.piece[point], tuple(near.T)
     filled = chi[where] > beside[piece] + extent * blood[piece]
     vein[where], streak[where] = filled & fit.kept[piece], filled & ~fit.kept[piece]
     return vein, streak
+
+
+def _usual(background: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What lies beside each piece, within what is usual for tissue.
+
+    In the shadow of a haemorrhage the level of a bad fit lies far below: all around it would count
+    as filled with blood.
+    """
+    middle = float(np.nanmedian(background))
+    most = USUAL_SDS * MAD_TO_SD * float(np.nanmedian(np.abs(background - middle)))
+    known = np.where(np.isfinite(background), background, middle)
+    return np.clip(known, middle - most, middle + most)
 
 
 def _within(region: Bools, fit: TubeFit, size: VoxelSize) -> Bools:
