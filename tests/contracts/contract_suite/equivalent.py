@@ -12,7 +12,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "best_path": {
         "echo times from zero": ONLY_STEPS,
         "one more: 0 in rng=0": "a seed",
-        "second part left out: ndimage.label(graph.mask)[0][graph.mask] - 1": "parts stay apart",
     },
     "laplacian": dict.fromkeys(
         ("echo times from zero", "echo times in another order", "first echo time left out"),
@@ -22,8 +21,12 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "mip": {"B0 mirrored": "slabs lie across the axis nearest to B0, whatever its sign"},
     "nonlinear_fit": {"one step less: range(STEPS)": "all voxels have settled long before"},
     "r2star_fit": {"echo times from zero": ONLY_DIFFERENCES},
-    "r2star_nonlinear": {"echo times from zero": ONLY_DIFFERENCES},
+    "r2star_nonlinear": {
+        "echo times from zero": ONLY_DIFFERENCES,
+        "another number: 0.001 in SMALL = 0.001": "the steps fall far below either at once",
+    },
     "refine_brain": {"one more: 0 in (0, 0, 0)": "all of the border is one part"},
+    "rts": {"another number: 0.4 in FIRST_PART = 0.4": "how progress is shared out"},
     "tv": dict.fromkeys(
         (
             "another number: 0.6 in 0.0 if choose == 'fixed' else 0.6",

@@ -3,10 +3,10 @@
 A result is projected on a few fixed patterns of random signs. Two results that differ by more than
 three times the tolerance, wherever and however, differ in one of the projections, but for one case
 in a thousand. The runs are: all defaults; few iterations on fine voxels with a hole in the brain
-and bad data; one echo; the same echoes said to have come at other times; every number set to
-another value, without what is optional; few iterations under a strong penalty; large tolerances;
-all that can be 0 set to 0; and every other choice of a parameter. The defaults are kept too:
-another number of iterations shows only where a method does not end before.
+and bad data; many veins; one echo; the same echoes said to have come at other times; every number
+set to another value, without what is optional; few iterations under a strong penalty; large
+tolerances; all that can be 0 set to 0; and every other choice of a parameter. The defaults are kept
+too: another number of iterations shows only where a method does not end before.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from contract_suite.calls import call, plain
+from contract_suite.calls import call, gives, plain
 from contract_suite.checks import others
-from contract_suite.scene import head, rough_head
+from contract_suite.scene import head, many_veins, rough_head
 from napari_qsm_stroke.core.method import Method, Parameter
 from napari_qsm_stroke.errors import InputError
 
@@ -122,6 +122,8 @@ def runs_of(entry: Method) -> Iterator[tuple[str, list[float] | str]]:
     few = _few(entry, FEWEST)
     bad = f"bad scan, {FEWEST} steps" if few else "bad scan"
     yield from numbers(bad, call(entry, rough_head(), **few))
+    if "veins" in gives(entry):
+        yield from numbers("many veins", call(entry, many_veins()))
     for run, values in _other_runs(entry).items():
         scene = {"one echo": head().first_echo, "other numbers": rough_head}.get(run, head)()
         changes = dict(values)

@@ -277,3 +277,35 @@ def head(grid: str = "odd") -> Scene:
     The fine one has a hole in its brain.
     """
     return build(*GRIDS[grid], hole=grid == "fine")
+
+
+@lru_cache
+def many_veins() -> Scene:
+    """Return tubes from strong to hardly seen, one of them a streak, beside a bright mass.
+
+    Where the magnitude knows a tube the field is noisier in it; of a streak it knows nothing.
+    """
+    shape, size = (64, 56, 48), (0.8, 0.8, 1.0)
+    place = np.stack([(i + 0.5) * d for i, d in zip(np.indices(shape), size, strict=True)], -1)
+    strength = np.geomspace(0.3, 0.03, 14)
+    chi, dark = np.zeros(shape), np.zeros(shape)
+    random = noise((14, 6), 120) / np.sqrt(12) + 0.5
+    for number, (*point, a, b, c) in enumerate(random):
+        along = np.array([a, b, c]) - 0.5
+        along /= np.linalg.norm(along)
+        offset = place - (0.2 + 0.6 * np.array(point)) * shape * np.array(size)
+        way = offset @ along
+        away = np.sqrt(np.maximum((offset**2).sum(-1) - way**2, 0))
+        share = np.clip((0.8 - away) / 0.8 + 0.5, 0, 1) * (np.abs(way) < 14)
+        chi = np.maximum(chi, strength[number] * share)
+        dark = np.maximum(dark, strength[number] * share * (number != 3))
+    mass = ((place - np.array([12.0, 30.0, 24.0])) ** 2).sum(-1) < 4.5**2
+    chi = np.where(mass, 0.7, chi) + 0.006 * ndimage.gaussian_filter(noise(shape, 121), 0.6)
+    whole = np.ones(shape, np.uint8)
+    grain = 1 + 0.02 * noise(shape, 122)
+    return Scene({}, size, (0.0, 0.0, 1.0)).with_maps(
+        susceptibility=chi.astype(np.float32),
+        field_noise=(1e-3 * np.exp(3 * dark) * grain).astype(np.float32),
+        field_mask=whole,
+        infarct=(place[..., 0] > 26).astype(np.uint8),
+    )

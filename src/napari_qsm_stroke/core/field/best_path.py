@@ -73,7 +73,7 @@ def best_path(
     graph = MaskGraph.of(brain)
     box = Frame.around(brain).box
     inside = graph.mask[box]
-    part = ndimage.label(graph.mask)[0][graph.mask] - 1
+    part = ndimage.label(graph.mask)[0][graph.mask]
     magnitudes, phases = wrapped_echoes(magnitude, phase, graph.places, phase_offset)
     unwrapped = np.empty_like(phases)
     costs = np.zeros(graph.neighbours.shape, np.uint16)

@@ -88,7 +88,7 @@ def star(
     first, inside = fit.chi, fit.inside
     first -= np.median(first[inside])
     sources = np.where(inside & (np.abs(first) > strong), first, np.float32(0))
-    fit.restart(fit.field - fit.rows.pack(fit.field_of(sources) * inside))
+    fit.restart(fit.field - fit.rows.pack(fit.field_of(sources)))
     weight = fit.choose(choose, regularisation, max_iter, tol, part(progress, 0.4, 0.7))
     fit.run(weight, max_iter, tol, part(progress, 0.7, 1), "Weak sources")
     progress(1.0, "Weak sources")

@@ -31,7 +31,7 @@ def align_echoes(unwrapped: FloatArray, part: NDArray[Any], echo_times: Sequence
     unwrapped : ndarray of float32, shape (E, N)
         Phase in rad, each echo right up to whole turns in each connected part.
     part : ndarray of int, shape (N,)
-        Connected part of each voxel, from 0.
+        Connected part of each voxel; parts need not follow each other.
     echo_times : sequence of float
         In s, E of them.
     """
