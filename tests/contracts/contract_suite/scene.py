@@ -300,7 +300,7 @@ def many_veins() -> Scene:
         chi = np.maximum(chi, strength[number] * share)
         dark = np.maximum(dark, strength[number] * share * (number != 3))
     mass = ((place - np.array([12.0, 30.0, 24.0])) ** 2).sum(-1) < 4.5**2
-    chi = np.where(mass, 0.7, chi) + 0.006 * ndimage.gaussian_filter(noise(shape, 121), 0.6)
+    chi = np.where(mass, 0.7, chi) + 0.03 * ndimage.gaussian_filter(noise(shape, 121), 0.6)
     whole = np.ones(shape, np.uint8)
     grain = 1 + 0.02 * noise(shape, 122)
     return Scene({}, size, (0.0, 0.0, 1.0)).with_maps(
