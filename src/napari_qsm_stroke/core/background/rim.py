@@ -64,7 +64,7 @@ def extend_to_rim(
     result = np.where(number == KNOWN, local, np.float32(0))
     if places.size == 0:
         return result
-    number.reshape(-1)[places] = np.arange(places.size, dtype=np.int32)
+    number.flat[places] = np.arange(places.size, dtype=np.int32)
     couplings = np.array([1 / d**2 for d in voxel_size], np.float32)
     neighbours = np.empty((places.size, 6), np.int32)
     source = np.empty(places.size, np.float32)
@@ -75,7 +75,7 @@ def extend_to_rim(
         _minus_laplacian(values, neighbours, couplings, image)
         return image
 
-    result.reshape(-1)[places] = solve_symmetric(operator, source, TOLERANCE, MOST_ITERATIONS)
+    result.flat[places] = solve_symmetric(operator, source, TOLERANCE, MOST_ITERATIONS)
     return result
 
 
