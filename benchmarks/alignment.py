@@ -26,6 +26,7 @@ from napari_qsm_stroke.core.physics.diffusion import scan_diffusion
 from napari_qsm_stroke.core.physics.lesion import labels_on
 from napari_qsm_stroke.core.physics.phantom import draw_patient
 from napari_qsm_stroke.core.quantities import LABELS
+from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline.apply import apply
 from napari_qsm_stroke.pipeline.discovery import methods
 from napari_qsm_stroke.pipeline.simulate import simulate
@@ -197,8 +198,11 @@ def failure(
     spoil: Callable[[Known, np.random.Generator], Case],
     rng: np.random.Generator,
 ) -> list[Row]:
-    """Give a diffusion scan that cannot be aligned; it should be flagged."""
-    quality = apply(spoil(head, rng), "align_diffusion").maps["dwi_aligned"].quality
+    """Give a diffusion scan that cannot be aligned; it should be flagged, or refused."""
+    try:
+        quality = apply(spoil(head, rng), "align_diffusion").maps["dwi_aligned"].quality
+    except InputError:
+        return [{"kind": "failure", "what": what, "flagged": True}]
     return [{"kind": "failure", "what": what, "flagged": bool(quality.doubt)}]
 
 
