@@ -44,6 +44,11 @@ def test_background_is_taken_and_local_field_kept(name: str, grid: str) -> None:
     physics.check_head_background(METHODS[name], grid)
 
 
+@pytest.mark.parametrize("name", BACKGROUNDS)
+def test_a_constant_field_goes_without_a_trace(name: str) -> None:
+    physics.check_constant(METHODS[name])
+
+
 @pytest.mark.parametrize(("name", "quantity"), [(n, q) for q in OF_QUANTITIES for n in making(q)])
 def test_quantities_have_their_size(name: str, quantity: str) -> None:
     OF_QUANTITIES[quantity](METHODS[name])

@@ -68,6 +68,8 @@ def lbv(
     values = total_field[frame.box]
     inside = (brain[frame.box] != 0) & np.isfinite(values)
     field = np.where(inside, values, np.float32(0)).astype(np.float32, copy=False)
+    # of a constant the differences would leave nothing but its rounding errors
+    field -= np.float32(field.sum(dtype=np.float64) / max(inside.sum(), 1))
     source = negative_laplacian(field, without_outermost(inside), voxel_size)
     del field
     local = np.zeros(frame.full, np.float32)

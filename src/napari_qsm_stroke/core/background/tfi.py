@@ -140,6 +140,8 @@ def tfi(
     frame = Frame(box.full, box.box, grid.fine)
     inside = frame.cut(brain) != 0
     total = frame.cut(total_field, brain)
+    # a constant would leave nothing but its rounding errors, and those the next step enlarges
+    total -= np.float32(total[inside].mean(dtype=np.float64)) * inside
     # first all that is harmonic goes, the near field of air sinuses with it, which no coarse source
     # could explain; of the local field it takes a harmonic part along, which the fit gives back
     core = frame.core
