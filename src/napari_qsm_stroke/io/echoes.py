@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_qsm_stroke.errors import InputError
-from napari_qsm_stroke.io.nifti import finite, read_nifti, read_shape
+from napari_qsm_stroke.io.nifti import not_finite, read_shape, unpack
 from napari_qsm_stroke.io.sidecar import beside, number, read_sidecar
-from napari_qsm_stroke.io.stored import Shelf
+from napari_qsm_stroke.io.stored import fill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from napari_qsm_stroke.case.grid import Grid
     from napari_qsm_stroke.io.faults import Faults, Note
     from napari_qsm_stroke.io.files import CaseFiles
-    from napari_qsm_stroke.io.nifti import NiftiFile, Room
+    from napari_qsm_stroke.io.nifti import NiftiFile, UnpackedFile
 
 MOST_ECHOES = 64
 """No gradient echo has more; a fourth axis that is longer is time, not echoes."""
@@ -43,7 +43,8 @@ class Component:
     files: list[NiftiFile | None]
     sidecars: list[dict[str, Any]]
     notes: tuple[Note, ...]
-    shelf: Shelf = field(default_factory=lambda: Shelf(1))
+    whole: NDArray[np.float32] | None = None
+    """The images of all files side by side, shape (X, Y, Z, E), where they have one shape."""
 
     @property
     def where(self) -> str:
@@ -99,18 +100,14 @@ class Component:
         read = [file.volume for file in self.files if file is not None]
         if len(read) != len(self.files) or any(v.grid != read[0].grid for v in read[1:]):
             return None
-        return self.shelf.holding([v.data for v in read])
+        return self.whole
 
 
 def read_component(paths: Sequence[Path], role: str, faults: Faults) -> Component:
     """Read the files of one component; what is wrong with each of them is collected."""
-    shelf = Shelf(len(paths))
     with ThreadPoolExecutor(READERS) as pool:
-        reading = [
-            pool.submit(_read, path, partial(shelf.place, index))
-            for index, path in enumerate(paths)
-        ]
-    files: list[NiftiFile | None] = []
+        reading = [pool.submit(unpack, path) for path in paths]
+    unpacked: list[UnpackedFile | None] = []
     sidecars: list[dict[str, Any]] = []
     for path, one in zip(paths, reading, strict=True):
         file, sidecar = None, {}
@@ -118,18 +115,43 @@ def read_component(paths: Sequence[Path], role: str, faults: Faults) -> Componen
             file = one.result()
         with faults:
             sidecar = read_sidecar(path)
-        files.append(file)
+        unpacked.append(file)
         sidecars.append(sidecar)
+    files, whole = _side_by_side(unpacked, faults)
     notes = [note for file in files if file is not None for note in file.notes]
-    component = Component(role, tuple(paths), files, sidecars, tuple(notes), shelf)
+    component = Component(role, tuple(paths), files, sidecars, tuple(notes), whole)
     _check_grids(component, faults)
     return component
 
 
-def _read(path: Path, room: Room) -> NiftiFile:
-    file = read_nifti(path, room=room)
-    finite(file.volume)
-    return file
+def _side_by_side(
+    unpacked: Sequence[UnpackedFile | None], faults: Faults
+) -> tuple[list[NiftiFile | None], NDArray[np.float32] | None]:
+    """Images as float32 that are finite, and the one array that they lie in if they fit."""
+    stored = [file.stored for file in unpacked if file is not None]
+    whole: NDArray[np.float32] | None
+    shapes = {image.values.shape for image in stored}
+    shape = next(iter(shapes), ())
+    if len(shapes) == 1 and len(shape) == 3:
+        whole = np.empty((*shape, len(stored)), np.float32)
+        images = list(np.moveaxis(whole, 3, 0))
+        bad = fill(stored, whole)
+    else:
+        images = [np.empty(image.values.shape, np.float32) for image in stored]
+        whole = images[0] if len(images) == 1 else None
+        bad = [fill([image], own)[0] for image, own in zip(stored, images, strict=True)]
+    filled = iter(zip(images, bad, strict=True))
+    files: list[NiftiFile | None] = []
+    for file in unpacked:
+        kept = None
+        if file is not None:
+            data, count = next(filled)
+            with faults:
+                if count:
+                    raise not_finite(str(file.path), count, data.size)
+                kept = file.holding(data)
+        files.append(kept)
+    return files, whole
 
 
 def count_echoes(files: CaseFiles) -> int:

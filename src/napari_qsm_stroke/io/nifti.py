@@ -31,15 +31,13 @@ from napari_qsm_stroke.errors import InputError, MissingError
 from napari_qsm_stroke.io.atomic import write_bytes
 from napari_qsm_stroke.io.faults import Note
 from napari_qsm_stroke.io.orientation import affine_of
-from napari_qsm_stroke.io.stored import fill
+from napari_qsm_stroke.io.stored import Stored, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from io import BufferedIOBase, BufferedReader
 
     from numpy.typing import NDArray
 
-    Room = Callable[[tuple[int, ...]], NDArray[np.float32]]
     Content = NDArray[np.uint8]
 
 PACKED = b"\x1f\x8b"
@@ -65,6 +63,21 @@ BROKEN = (
     isal_zlib.error,
 )
 """What nibabel and gzip raise on a damaged file (found by fuzzing)."""
+
+
+@dataclass(frozen=True, eq=False)
+class UnpackedFile:
+    """An image in the memory as its file holds it, checked; its values are still to be scaled."""
+
+    path: Path
+    stored: Stored
+    grid: Grid
+    notes: tuple[Note, ...]
+    scaling: tuple[float, float] | None
+
+    def holding(self, data: NDArray[np.float32], unit: str = "") -> NiftiFile:
+        """Return the file with its values in ``data``, which ``fill`` wrote."""
+        return NiftiFile(Volume(data, self.grid, unit, str(self.path)), self.notes, self.scaling)
 
 
 @dataclass(frozen=True)
@@ -102,35 +115,31 @@ def read_volume(path: str | Path, unit: str = "") -> Volume:
     return read_nifti(path, unit).volume
 
 
-def read_nifti(path: str | Path, unit: str = "", room: Room | None = None) -> NiftiFile:
-    """Read an image as ``read_volume`` does, and say what is odd about its header.
+def read_nifti(path: str | Path, unit: str = "") -> NiftiFile:
+    """Read an image as ``read_volume`` does, and say what is odd about its header."""
+    unpacked = unpack(path)
+    data = np.empty(unpacked.stored.values.shape, np.float32)
+    fill([unpacked.stored], data)
+    return unpacked.holding(data, unit)
 
-    Parameters
-    ----------
-    path : path
-        A ``.nii`` or ``.nii.gz`` file.
-    unit : str
-        Unit of the values.
-    room : callable, optional
-        Gives the array to write into from its shape, else one is made here.
-    """
+
+def unpack(path: str | Path) -> UnpackedFile:
+    """Read an image into memory as it is stored; raises as ``read_volume`` does."""
     path = Path(path)
     with np.errstate(all="ignore"):  # what a damaged header comes to is checked, not warned of
         header, content, packed = _unpack(path)
         affine, notes = affine_of(str(path), header, _shape(path, header))
-        stored, slope, intercept = _values(path, header, content)
+        values, slope, intercept = _values(path, header, content)
         orientation = io_orientation(affine)
-        turned = apply_orientation(stored, orientation)
-        data = np.empty(turned.shape, np.float32) if room is None else room(turned.shape)
-        fill(turned, slope, intercept, data)
+        stored = Stored(apply_orientation(values, orientation), slope, intercept)
     stored_as = "".join(nib.aff2axcodes(affine))
-    canonical = affine @ inv_ornt_aff(orientation, stored.shape[:3])
+    canonical = affine @ inv_ornt_aff(orientation, values.shape[:3])
     try:
-        grid = Grid(data.shape[:3], canonical, stored_as)
+        grid = Grid(stored.values.shape[:3], canonical, stored_as)
     except InputError as error:
         raise InputError(str(path), error.what, error.remedy) from None
     notes = (*notes, *_odd(path, header, content, packed))
-    return NiftiFile(Volume(data, grid, unit, str(path)), notes, _scaling(header))
+    return UnpackedFile(path, stored, grid, notes, _scaling(header))
 
 
 def read_shape(path: str | Path) -> tuple[int, ...]:
@@ -380,9 +389,11 @@ def finite(volume: Volume) -> Volume:
     """
     bad = int(np.count_nonzero(~np.isfinite(volume.data)))
     if bad:
-        raise InputError(
-            volume.source,
-            f"{bad} of {volume.data.size} values are NaN or infinite.",
-            "Replace them, by 0 where there is no signal.",
-        )
+        raise not_finite(volume.source, bad, volume.data.size)
     return volume
+
+
+def not_finite(where: str, bad: int, size: int) -> InputError:
+    """Return what is said of an image with values that are NaN or infinite."""
+    what = f"{bad} of {size} values are NaN or infinite."
+    return InputError(where, what, "Replace them, by 0 where there is no signal.")
