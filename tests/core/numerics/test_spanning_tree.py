@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+from napari_qsm_stroke.core.numerics import spanning_tree
 from napari_qsm_stroke.core.numerics.spanning_tree import (
     MaskGraph,
     edge_weights,
@@ -47,6 +48,21 @@ def test_neighbours_are_the_next_voxels_of_the_mask(graph: MaskGraph) -> None:
             following = place.copy()
             following[axis] += 1
             assert graph.neighbours[n, axis] == number.get(tuple(following), -1)
+
+
+@pytest.mark.parametrize("noise", [0.1, 1.5])
+def test_runs_joined_side_by_side_give_what_one_run_gives(
+    monkeypatch: pytest.MonkeyPatch, noise: float
+) -> None:
+    rng = np.random.default_rng(3)
+    graph = MaskGraph.of(rng.random((24, 20, 16)) < 0.9)
+    phase = graph.pick(wrap(ramps(graph.mask.shape) + noise * rng.normal(size=graph.mask.shape)))
+    weights = edge_weights(graph, phase, np.ones_like(phase))
+    several = unwrap_one(graph, phase, weights)
+    monkeypatch.setattr(spanning_tree, "BLOCKS", 1)
+    one = unwrap_one(graph, phase, weights)
+    for a, b in zip(several, one, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_tree_has_the_least_total_cost(graph: MaskGraph) -> None:

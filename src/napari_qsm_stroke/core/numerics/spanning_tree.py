@@ -9,7 +9,7 @@ but for ties, and no seed is needed in a part of the mask that is cut off.
 
 Most edges need no sorting. As long as no closed path of the edges up to some cost adds up to a
 whole turn, every order of joining them gives the same phase: they are joined as they lie in
-memory, and only edges above that cost which still join two trees are sorted.
+memory, on all cores, and only edges above that cost which still join two trees are sorted.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ WORST = 255
 LEAST, REST, STEPS = np.float32(0.1), np.float32(0.9), np.float32(WORST)
 UNSORTED_SHARES = (0.85, 0.65, 0.4, 0.2)
 """Shares of all edges that are joined unsorted: the first of them that no closed path forbids."""
+BLOCKS = 8
+"""Runs of voxels whose edges are joined side by side, before the edges between the runs are."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def unwrap(
     graph : MaskGraph
         With N voxels.
     phases : ndarray of float32, shape (E, N)
-        In rad, wrapped. Echoes are unwrapped side by side on all cores.
+        In rad, wrapped.
     weights : ndarray of uint8, shape (E, N, 3)
         Costs of the edges of each echo.
 
@@ -134,7 +136,10 @@ def unwrap(
     """
     unwrapped = np.empty_like(phases)
     part = np.empty(len(graph.neighbours), np.int32)
-    _grow_all(graph.neighbours, weights, phases, np.array(UNSORTED_SHARES), unwrapped, part)
+    starts = np.linspace(0, len(part), BLOCKS + 1).astype(np.int64)
+    shares = np.array(UNSORTED_SHARES)
+    for phase, costs, out in zip(phases, weights, unwrapped, strict=True):
+        _grow(graph.neighbours, costs, phase, starts, shares, out, part)
     return unwrapped, part
 
 
@@ -203,39 +208,73 @@ def _weigh(
 
 
 @kernel(parallel=True)
-def _grow_all(
-    neighbours: NDArray[np.int32],
-    weights: NDArray[np.uint8],
-    phases: FloatArray,
-    shares: NDArray[np.float64],
-    unwrapped: FloatArray,
-    part: NDArray[np.int32],
-) -> None:
-    for e in prange(phases.shape[0]):
-        parent = _grow(neighbours, weights[e], phases[e], shares, unwrapped[e])
-        if e == 0:
-            part[:] = parent
-
-
-@routine
 def _grow(
     neighbours: NDArray[np.int32],
     weights: NDArray[np.uint8],
     phase: FloatArray,
+    starts: NDArray[np.int64],
     shares: NDArray[np.float64],
     unwrapped: FloatArray,
-) -> NDArray[np.int32]:
-    """Unwrap one echo; gives the root of the tree of each voxel, which has the lowest number."""
+    part: NDArray[np.int32],
+) -> None:
+    """Unwrap one echo; ``part`` is the root of the tree of each voxel, its lowest number."""
+    blocks = starts.size - 1
+    counts = np.zeros((blocks, WORST + 1), np.int64)
+    for b in prange(blocks):
+        for a in range(starts[b], starts[b + 1]):
+            for axis in range(3):
+                counts[b, weights[a, axis]] += 1
     parent, turns = np.empty(phase.size, np.int32), np.empty(phase.size, np.int32)
-    level = _join_unsorted(neighbours, weights, phase, shares, parent, turns)
-    _flatten(parent, turns)
-    for edge in _by_cost(neighbours, weights, parent, level):
+    agree = np.empty(blocks, np.bool_)
+    level = 0
+    for share in shares:
+        level = _cost_of_share(counts, share)
+        for b in prange(blocks):
+            for a in range(starts[b], starts[b + 1]):
+                parent[a] = a
+                turns[a] = 0
+            agree[b] = _join_within(
+                neighbours, weights, phase, level, starts[b], starts[b + 1], parent, turns
+            )
+        if agree.all() and _join_between(neighbours, weights, phase, level, starts, parent, turns):
+            break
+        level = 0
+    if level == 0:
+        for a in prange(phase.size):
+            parent[a] = a
+            turns[a] = 0
+    shift = np.empty(phase.size, np.int32)
+    for a in prange(phase.size):
+        part[a], shift[a] = _way_up(parent, turns, a)
+    # from here on part and shift are the trees
+    for edge in _by_cost(neighbours, weights, part, level):
         a = edge // 3
-        _join(parent, turns, phase, a, neighbours[a, edge % 3])
-    _flatten(parent, turns)
-    for a in range(phase.size):
+        _join(part, shift, phase, a, neighbours[a, edge % 3])
+    for a in prange(phase.size):
+        parent[a], turns[a] = _way_up(part, shift, a)
+    for a in prange(phase.size):
+        part[a] = parent[a]
         unwrapped[a] = phase[a] + TURN * turns[a]
-    return parent
+
+
+@routine
+def _cost_of_share(counts: NDArray[np.int64], share: float) -> int:
+    """Return the lowest cost that this share of all edges does not exceed."""
+    sums = np.cumsum(counts[:, 1:].sum(axis=0))  # cost 0 is no edge
+    level = 0
+    while sums[level] < share * sums[-1]:
+        level += 1
+    return level + 1
+
+
+@routine
+def _way_up(parent: NDArray[np.int32], turns: NDArray[np.int32], voxel: int) -> tuple[int, int]:
+    """Root of the tree of a voxel and its turns relative to the root; changes nothing."""
+    total, root = 0, np.int64(voxel)
+    while parent[root] != root:
+        total += turns[root]
+        root = np.int64(parent[root])
+    return root, total
 
 
 @routine
@@ -269,51 +308,45 @@ def _join(
 
 
 @routine
-def _join_unsorted(
+def _join_within(
     neighbours: NDArray[np.int32],
     weights: NDArray[np.uint8],
     phase: FloatArray,
-    shares: NDArray[np.float64],
+    level: int,
+    start: int,
+    stop: int,
     parent: NDArray[np.int32],
     turns: NDArray[np.int32],
-) -> int:
-    """Join all edges up to a cost at which no two paths disagree; gives that cost."""
-    counts = np.zeros(WORST + 1, np.int64)
-    for a in range(phase.size):
+) -> bool:
+    """Join the edges up to a cost between the voxels of a run; False if two paths disagree."""
+    for a in range(start, stop):
         for axis in range(3):
-            counts[weights[a, axis]] += 1
-    counts[0] = 0  # weight 0 is no edge
-    sums = np.cumsum(counts)
-    for share in shares:
-        level = 0
-        while sums[level] < share * sums[WORST]:
-            level += 1
-        for a in range(phase.size):
-            parent[a] = a
-            turns[a] = 0
-        agree = True
-        for a in range(phase.size):
-            for axis in range(3):
-                if 0 < weights[a, axis] <= level:
-                    agree &= _join(parent, turns, phase, a, neighbours[a, axis])
-            if not agree:
-                break
-        if agree:
-            return level
-    for a in range(phase.size):
-        parent[a] = a
-        turns[a] = 0
-    return 0
+            b = neighbours[a, axis]
+            own = 0 < weights[a, axis] <= level and b < stop
+            if own and not _join(parent, turns, phase, a, b):
+                return False
+    return True
 
 
 @routine
-def _flatten(parent: NDArray[np.int32], turns: NDArray[np.int32]) -> None:
-    """Let every voxel point to its root: roots come first, so that one pass will do."""
-    for a in range(parent.size):
-        above = parent[a]
-        if above != a:
-            turns[a] += turns[above]
-            parent[a] = parent[above]
+def _join_between(
+    neighbours: NDArray[np.int32],
+    weights: NDArray[np.uint8],
+    phase: FloatArray,
+    level: int,
+    starts: NDArray[np.int64],
+    parent: NDArray[np.int32],
+    turns: NDArray[np.int32],
+) -> bool:
+    """Join the edges up to a cost between runs; False if two paths disagree."""
+    for block in range(starts.size - 1):
+        for a in range(starts[block], starts[block + 1]):
+            for axis in range(3):
+                b = neighbours[a, axis]
+                other = 0 < weights[a, axis] <= level and b >= starts[block + 1]
+                if other and not _join(parent, turns, phase, a, b):
+                    return False
+    return True
 
 
 @routine
