@@ -268,7 +268,9 @@ def _cost_of_share(counts: NDArray[np.int64], share: float) -> int:
 
 
 @routine
-def _way_up(parent: NDArray[np.int32], turns: NDArray[np.int32], voxel: int) -> tuple[int, int]:
+def _way_up(
+    parent: NDArray[np.int32], turns: NDArray[np.int32], voxel: int
+) -> tuple[np.int64, int]:
     """Root of the tree of a voxel and its turns relative to the root; changes nothing."""
     total, root = 0, np.int64(voxel)
     while parent[root] != root:
