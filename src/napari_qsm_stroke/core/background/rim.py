@@ -26,8 +26,8 @@ Places = np.ndarray[Any, np.dtype[np.int64]]
 Neighbours = np.ndarray[Any, np.dtype[np.int32]]
 TOLERANCE = 1e-3
 MOST_ITERATIONS = 500
-IN_RIM, KNOWN, OUTSIDE = 0, -1, -2
-"""What a neighbour is: its number in the rim, or one of the others."""
+NOT_IN_RIM = -1
+"""In the place of the number of a neighbour."""
 
 
 def extend_to_rim(
@@ -57,18 +57,17 @@ def extend_to_rim(
     ndarray of float32, shape (X, Y, Z)
         In ppm; zero outside the brain.
     """
-    number = np.full(total.shape, OUTSIDE, np.int32)
-    number[inside != 0] = IN_RIM
-    number[np.asarray(known, bool)] = KNOWN
-    places = np.flatnonzero(number == IN_RIM)
-    result = np.where(number == KNOWN, local, np.float32(0))
+    known, inside = (np.ascontiguousarray(a, dtype=bool) for a in (known, inside))
+    result = np.where(known, local, np.float32(0))
+    places = np.flatnonzero(inside & ~known)
     if places.size == 0:
         return result
+    number = np.empty(total.shape, np.int32)  # of the voxels of the rim; elsewhere never looked at
     number.flat[places] = np.arange(places.size, dtype=np.int32)
     couplings = np.array([1 / d**2 for d in voxel_size], np.float32)
     neighbours = np.empty((places.size, 6), np.int32)
     source = np.empty(places.size, np.float32)
-    _rim_source(total, result, number, places, couplings, neighbours, source)
+    _rim_source(total, result, known, inside, number, places, couplings, neighbours, source)
 
     def operator(values: FloatArray) -> FloatArray:
         image = np.empty_like(values)
@@ -95,6 +94,8 @@ def without_outermost(inside: NDArray[Any]) -> NDArray[np.bool_]:
 def _rim_source(
     total: FloatArray,
     local: FloatArray,
+    known: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
     number: Neighbours,
     places: Places,
     couplings: FloatArray,
@@ -119,14 +120,15 @@ def _rim_source(
             y = j + (step if axis == 1 else 0)
             z = k + (step if axis == 2 else 0)
             within = 0 <= x < nx and 0 <= y < ny and 0 <= z < nz
-            other = number[x, y, z] if within else OUTSIDE
-            neighbours[v, way] = other
-            if other == OUTSIDE:
+            neighbours[v, way] = NOT_IN_RIM
+            if not within or not (inside[x, y, z] or known[x, y, z]):
                 whole = False
                 continue
             laplacian += couplings[axis] * (total[i, j, k] - total[x, y, z])
-            if other == KNOWN:
+            if known[x, y, z]:
                 beside += couplings[axis] * local[x, y, z]
+            else:
+                neighbours[v, way] = number[x, y, z]
         source[v] = beside + laplacian if whole else beside
 
 

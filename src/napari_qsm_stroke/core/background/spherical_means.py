@@ -53,8 +53,7 @@ def room_in(mask: ByteArray, voxel_size: tuple[float, float, float], most: float
         0 outside the mask.
     """
     padded = np.pad(mask == 0, 1, constant_values=True)
-    distance = distance_to(padded, voxel_size, most + 2 * TOUCHING)
-    return np.ascontiguousarray(distance[1:-1, 1:-1, 1:-1])
+    return distance_to(padded, voxel_size, most + 2 * TOUCHING)[1:-1, 1:-1, 1:-1]
 
 
 def largest_ball(room: FloatArray, radii: Sequence[float]) -> ByteArray:
@@ -143,12 +142,17 @@ def undo(filtered: FloatArray, kernel: FloatArray, threshold: float) -> FloatArr
     threshold : float
         Frequencies that the filter keeps by less than this are left out.
     """
-    left_out = np.abs(kernel) <= threshold
-    np.divide(1, kernel, out=kernel, where=~left_out)
-    kernel[left_out] = 0
+    _invert(kernel.ravel(), np.float32(threshold))
     spectrum = forward(filtered)
     spectrum *= kernel
     return backward(spectrum, (filtered.shape[0], filtered.shape[1], filtered.shape[2]))
+
+
+@kernel(parallel=True)
+def _invert(values: FloatArray, threshold: np.float32) -> None:
+    """One over each value in its place, 0 where it is not above the threshold."""
+    for i in prange(values.size):
+        values[i] = np.float32(1) / values[i] if abs(values[i]) > threshold else np.float32(0)
 
 
 def _shortest(voxel_size: Sequence[float]) -> int:

@@ -45,15 +45,16 @@ class Frame:
         InputError
             The mask is empty.
         """
+        filled = mask != 0
+        planes = filled.any(axis=0)
         spans = []
-        for axis in range(3):
-            others = tuple(a for a in range(3) if a != axis)
-            filled = np.flatnonzero((mask != 0).any(axis=others))
-            if filled.size == 0:
+        for line in (filled.any(axis=(1, 2)), planes.any(axis=1), planes.any(axis=0)):
+            places = np.flatnonzero(line)
+            if places.size == 0:
                 raise InputError(
                     "Mask", "it is empty: expected at least one voxel, found 0.", "Draw the mask."
                 )
-            spans.append(slice(int(filled[0]), int(filled[-1]) + 1))
+            spans.append(slice(int(places[0]), int(places[-1]) + 1))
         x, y, z = spans
         size = [s.stop - s.start for s in spans]
         full = (mask.shape[0], mask.shape[1], mask.shape[2])
