@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 
-@method(cite=("10.1161/STROKEAHA.110.610618",), revision=2)
+@method(cite=("10.1161/STROKEAHA.110.610618",), revision=3)
 def infarct_dwi(
     dwi_placed: Annotated[Volume, DWI_PLACED],
     brain: Brain,
@@ -44,7 +44,7 @@ def infarct_dwi(
     affine: Affine,
     progress: Progress = silent,
     seed_score: Annotated[float, Interval(gt=0, le=20)] = 4.0,
-    growth: Annotated[float, Interval(gt=0, lt=1)] = 0.45,
+    growth: Annotated[float, Interval(gt=0, lt=1)] = 0.5,
     adc_weight: Annotated[float, Interval(ge=0, le=2)] = 0.5,
     smoothing: Annotated[float, Interval(ge=0, le=5), Unit("mm")] = 1.0,
     mirror_smoothing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
@@ -113,7 +113,7 @@ def infarct_dwi(
     grid = dwi_placed.grid
     dwi = dwi_placed.data
     target = to_image(dwi, grid.affine)
-    found = find_lesion(
+    found, depth = find_lesion(
         dwi,
         (_brought(brain, affine, target) > 0.5).astype(np.uint8),
         np.round(_brought(territories, affine, target, labels=True)).astype(np.uint8),
@@ -124,7 +124,8 @@ def infarct_dwi(
         rules=rules,
         progress=progress,
     )
-    carried = resample(to_image(found, grid.affine), to_image(brain, affine), IDENTITY) >= 0.5
+    # beyond the scan's own grid it is zero, which is no lesion either
+    carried = resample(to_image(depth, grid.affine), to_image(brain, affine), IDENTITY) > 0
     infarct = (carried & (brain != 0)).astype(np.uint8)
     quality = dwi_placed.quality
     return (

@@ -14,6 +14,10 @@ AFFINE = np.diag([*SIZE, 1.0])
 
 
 def find(dwi_aligned, adc_aligned, brain, territories):
+    return examine(dwi_aligned, adc_aligned, brain, territories)[0]
+
+
+def examine(dwi_aligned, adc_aligned, brain, territories, growth=0.5):
     plane = midsagittal_plane(territories, AFFINE)
     return find_lesion(
         dwi_aligned,
@@ -23,7 +27,7 @@ def find(dwi_aligned, adc_aligned, brain, territories):
         HeadCoordinates.of_plane(plane),
         voxel_size=SIZE,
         affine=AFFINE,
-        rules=LesionRules(),
+        rules=LesionRules(growth=growth),
     )
 
 
@@ -95,3 +99,31 @@ def test_no_diffusion_in_the_brain_gives_an_empty_mask():
     maps, _ = patient()
     maps["dwi_aligned"] = maps["dwi_aligned"] * 0
     assert not find(**maps).any()
+
+
+def test_depth_tells_where_the_border_runs_between_voxels():
+    maps, _ = patient()
+    # voxels at the border hold some of both, as in a scan: the mean over 4 x 4 x 4 places in each
+    centre, radius, fine = np.array([-38.0, 8.0, 10.0]), 18.0, 4
+    place = np.indices([fine * n for n in SHAPE], dtype=np.float32)
+    ball = np.zeros(place.shape[1:], np.float32)
+    for axis in range(3):
+        middle = (place[axis] + 0.5) / fine - 0.5 - SHAPE[axis] / 2
+        ball += (middle * np.float32(SIZE[axis]) - np.float32(centre[axis])) ** 2
+    ball = ball < radius**2
+    part = ball.reshape([k for n in SHAPE for k in (n, fine)]).mean((1, 3, 5))
+    noise = np.random.default_rng(1).normal(0, 4, SHAPE)
+    dwi = (100 * (1 + 0.9 * part) + noise) * maps["brain"]
+    maps["dwi_aligned"] = dwi.astype(np.float32)
+    maps["adc_aligned"] = None
+    half = np.log(1.45) / np.log(1.9)  # of the logarithm that the asymmetry is
+    found, depth = examine(**maps, growth=half)
+    np.testing.assert_array_equal(depth > 0, found != 0)
+    assert depth.min() >= -1
+    assert depth.max() <= 1
+
+    def wrong(values, level):
+        finer = ndimage.zoom(values, fine, order=1, grid_mode=True, mode="nearest") > level
+        return 1 - dice(finer, ball)
+
+    assert wrong(depth, 0) < 0.7 * wrong(found.astype(np.float32), 0.5)

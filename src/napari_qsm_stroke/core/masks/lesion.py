@@ -53,7 +53,7 @@ class LesionRules:
     """
 
     seed_score: float = 4.0
-    growth: float = 0.45
+    growth: float = 0.5
     adc_weight: float = 0.5
     smoothing: float = 1.0
     mirror_smoothing: float = 3.0
@@ -73,7 +73,7 @@ def find_lesion(
     affine: NDArray[np.float64],
     rules: LesionRules,
     progress: Progress = silent,
-) -> ByteArray:
+) -> tuple[ByteArray, FloatArray]:
     """Find what is bright on DWI against the brain and against the other side.
 
     The score of a voxel is the smaller of two deviations, each in robust standard deviations: that
@@ -104,8 +104,11 @@ def find_lesion(
 
     Returns
     -------
-    ndarray of uint8, shape (X, Y, Z)
+    lesion : ndarray of uint8, shape (X, Y, Z)
         Empty where nothing stands out.
+    depth : ndarray of float32, shape (X, Y, Z)
+        From -1 to 1, above 0 in the lesion: how far its asymmetry lies above the level down to
+        which it reaches. Between voxels it tells where its border runs, a mask does not.
 
     Notes
     -----
@@ -113,9 +116,9 @@ def find_lesion(
     doi:10.1161/STROKEAHA.110.610618; here the DWI leads.
     """
     inside = (brain != 0) & (territories > 0) & (dwi > 0)
-    result = np.zeros(brain.shape, np.uint8)
+    result, depth = np.zeros(brain.shape, np.uint8), np.full(brain.shape, -1, np.float32)
     if not inside.any():
-        return result
+        return result, depth
     box = _box(inside)
     sides, inside = territories[box], inside[box]
     corner = np.array([s.start for s in box])
@@ -130,12 +133,13 @@ def find_lesion(
     progress(0.8, "lesion")
     score = np.minimum(bright, other)
     reach = other * (bright > LEAST_BRIGHTNESS)
-    lesion = _lesion(score, reach, inside, sides, rules.seed_score, rules.growth)
+    lesion, level = _lesion(score, reach, inside, sides, rules.seed_score, rules.growth)
     half = rules.bridge / 2
     lesion = dilate(erode(lesion, half, voxel_size), half, voxel_size) & lesion
     lesion = fill_holes(close(lesion, rules.closing, voxel_size)) & (brain[box] != 0)
     result[box] = _main_parts(lesion, sides, score, rules.smallest_part, voxel_size)
-    return result
+    depth[box] = _depth(result[box] != 0, reach, level)
+    return result, depth
 
 
 def _box(mask: Bools) -> tuple[slice, slice, slice]:
@@ -188,8 +192,10 @@ def _lesion(
     sides: ByteArray,
     seed_score: float,
     growth: float,
-) -> Bools:
+) -> tuple[Bools, float]:
     """Seeds in the territory of a middle cerebral artery, on the side with more, grown.
+
+    And the level of asymmetry that they reach out to.
 
     They grow by the asymmetry alone: an infarct in white matter is less bright than one in grey.
     """
@@ -198,12 +204,19 @@ def _lesion(
     side = max(seeds, key=lambda s: float(score[seeds[s]].sum()))
     seed = seeds[side]
     if not seed.any():
-        return seed
+        return seed, np.inf
     level = growth * float(np.median(asymmetry[seed]))
     reach = inside & (asymmetry > level) & (sides % 2 == MCA[side] % 2)
     labels, _ = ndimage.label(reach)
     touched = np.unique(labels[seed & reach])
-    return np.asarray(np.isin(labels, touched[touched > 0]))
+    return np.asarray(np.isin(labels, touched[touched > 0])), level
+
+
+def _depth(lesion: Bools, asymmetry: FloatArray, level: float) -> FloatArray:
+    """Asymmetry over the level less 1, where the two agree; else they are as sure as can be."""
+    depth = np.clip(asymmetry / np.float32(level) - 1, -1, 1)
+    sure = np.where(lesion, np.float32(1), np.float32(-1))
+    return np.where((depth > 0) == lesion, depth, sure).astype(np.float32)
 
 
 def _main_parts(
