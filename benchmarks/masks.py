@@ -40,7 +40,7 @@ MODES = {
     "single-echo": ((0.020,), (0.9, 0.9, 1.6)),
 }
 SEEDS = {"multi-echo": tuple(range(9001, 9021)), "single-echo": tuple(range(9021, 9031))}
-FEWER = {"multi-echo": 6, "single-echo": 5}
+FEWER = {"multi-echo": 6, "single-echo": 10}
 LEAST_ON_A_VEIN = 0.8
 """Share of a segment's points that lie on a true vein, for its blood to be compared."""
 SHORT = {

@@ -128,6 +128,23 @@ def test_a_lobulated_bleeding_is_no_vein():
     assert dice(veins[owner >= 0] > 0, calm[owner >= 0] > 0) > 0.9
 
 
+def test_a_narrow_bleeding_too_bright_for_a_vein_is_none():
+    chi, mask, owner, nucleus = scene(seed=3)
+    across = np.moveaxis(np.indices(SHAPE), 0, -1) - np.array([50, 20, 20])
+    rod = ((across[..., :2] ** 2).sum(-1) < 1.2**2) & (np.abs(across[..., 2]) < 7)
+    rod &= ndimage.distance_transform_edt(owner < 0) > 5
+    assert rod.sum() > 20
+
+    def found(level):
+        return vein_filter(np.where(rod, level, chi).astype(np.float32), mask, voxel_size=(1, 1, 1))
+
+    assert found(0.3)[0][rod].mean() > 0.8  # a vein, half as bright again as the others
+    veins, excluded = found(1.0)
+    assert not veins[rod].any()
+    assert (excluded[rod] == 3).mean() > 0.8
+    assert (excluded[~rod & ~nucleus] == 3).mean() < 0.001
+
+
 def test_streaks_are_told_by_a_magnitude_that_knows_nothing_of_them():
     """Tubes in map and magnitude are veins; of those in the map alone, next to nothing is left."""
     chi, mask, owner, _ = scene(seed=6)

@@ -31,6 +31,8 @@ HOLE_MM3 = 65.0
 NOTCH_MM, DEEP_MM = 8.0, 5.0
 TOO_BRIGHT = 1.7
 """Over the contrast of most veins: blood without any oxygen has 2.5 times that of veins."""
+NO_VEIN = 3.0
+"""Over that contrast: too bright for a vein, however narrow: a small bleed."""
 
 
 def masses(
@@ -66,6 +68,7 @@ def masses(
     wide = opening(calm, OF_RADIUS * radius, size)
     wide -= around
     mass, strong = inside & (wide > levels[0]), inside & (wide > levels[1])
+    strong |= inside & (calm - around > NO_VEIN * levels[1])
     strong |= dilate(strong, EDGE_MM, size) & (calm - around > levels[1])
     strong = touching(strong | (inside & (calm - around > TOO_BRIGHT * levels[1])), strong)
     found = np.zeros(inside.shape, np.uint8)
