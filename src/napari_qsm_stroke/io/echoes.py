@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_ECHOES = 64
 """No gradient echo has more; a fourth axis that is longer is time, not echoes."""
 READERS = 2
-"""Files that are unpacked at the same time; each takes twice its size meanwhile."""
+"""Files that are unpacked at the same time."""
 
 
 @dataclass
@@ -127,7 +127,11 @@ def read_component(paths: Sequence[Path], role: str, faults: Faults) -> Componen
 def _side_by_side(
     unpacked: Sequence[UnpackedFile | None], faults: Faults
 ) -> tuple[list[NiftiFile | None], NDArray[np.float32] | None]:
-    """Images as float32 that are finite, and the one array that they lie in if they fit."""
+    """Images as float32 that are finite, and the one array that they lie in if they fit.
+
+    Until then the stored values of all files are held beside it: filled together, each part of
+    the array is fetched once.
+    """
     stored = [file.stored for file in unpacked if file is not None]
     whole: NDArray[np.float32] | None
     shapes = {image.values.shape for image in stored}
