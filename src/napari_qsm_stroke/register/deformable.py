@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from napari_qsm_stroke.register.images import (
     resample,
     sitk,
     smoothed,
+    to_array,
     to_image,
 )
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.physics.template import HeadTemplate
     from napari_qsm_stroke.core.quantities import FloatArray
 
-BIAS_MM = 20.0
+BIAS_MM = 12.0
 """Brightness is taken relative to its mean over so much: coils are brighter near by."""
 TISSUE_DEPTH_MM = 6.0
 """How deep in the brain the brightness of the tissues is read."""
@@ -86,36 +88,76 @@ def bend(
 
     Notes
     -----
-    The template is given the contrast of the image: a mix of its tissue maps by least squares.
+    The template is given the contrast of the image: a mix of its tissue maps by least squares, anew
+    before each stage, as it is told better the better the two fit. Both are taken relative to their
+    own slow variation, so that neither a coil nor a hole where the lesion is looks like a shift.
     Then diffeomorphic demons: Vercauteren et al., NeuroImage 2009;45:S61,
     doi:10.1016/j.neuroimage.2008.10.040. They know no mask: the lesion is filled with the bent
     template, which exerts no force there, and its surroundings carry it along (cost-function
     masking: Brett et al., NeuroImage 2001;14:486, doi:10.1006/nimg.2001.0845).
     """
-    flat = _flat(image, brain & ~left_out, brain, voxel_size)
+    told = brain & ~left_out
+    flat = _flat(image, told, brain, voxel_size)
     fixed = to_image(flat, affine)
-    moving = to_image(
-        _alike(flat, brain & ~left_out, fixed, voxel_size, template, start), template.affine
-    )
+    placed = _Placed.of(template, start, fixed, left_out, voxel_size)
     hole = to_image(left_out, affine)
+    inner = erode(told, TISSUE_DEPTH_MM, voxel_size)
+    inner = inner if inner.any() else told
     field: Image | None = None
+    bent = IDENTITY
     levels = (*(level for level in LEVELS if level[0] > finest), (finest, LAST_ITERATIONS))
     for index, (spacing, iterations) in enumerate(levels):
+        moving = to_image(placed.alike(flat, inner, bent), affine)
         grid = coarser(smoothed(fixed, 1.0), spacing)
         there = sitk.Resample(
-            smoothed(moving, 1.5), grid, start, sitk.sitkLinear, 0.0, sitk.sitkFloat32
+            smoothed(moving, 1.5), grid, IDENTITY, sitk.sitkLinear, 0.0, sitk.sitkFloat32
         )
         empty = coarser(hole, spacing, smooth=False) > 0.5
         for turn in range(PASSES):
             progress((index + turn / PASSES) / len(levels), "bending template")
             field = _demons(grid, there, empty, field, iterations // PASSES, stiffness)
-    assert field is not None
-    bent = sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64))
-    transform = sitk.CompositeTransform([start, bent])
-    seen = erode(brain & ~left_out, voxel_size[0], voxel_size)
-    pair = flat[seen], resample(moving, fixed, transform)[seen]
+        bent = sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64))
+    seen = erode(told, voxel_size[0], voxel_size)
+    pair = flat[seen], resample(moving, fixed, bent)[seen]
     likeness = float(np.corrcoef(*pair)[0, 1]) if min(np.ptp(v) for v in pair) > 0 else 0.0
-    return transform, likeness
+    return sitk.CompositeTransform([start, bent]), likeness
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """The template where the affine alignment puts it, on the grid of the image."""
+
+    tissues: tuple[Image, ...]
+    covered: Bools
+    """Its brain."""
+    told: Bools
+    """The same without the lesion."""
+    voxel_size: Size
+
+    @classmethod
+    def of(
+        cls,
+        template: HeadTemplate,
+        start: Transform,
+        fixed: Image,
+        left_out: Bools,
+        voxel_size: Size,
+    ) -> _Placed:
+        """Bring the template's grey matter, white matter and fluid to the grid of ``fixed``."""
+        fluid = np.clip(template.brain - template.gm - template.wm, 0, 1)
+        tissues = [
+            sitk.Resample(to_image(t, template.affine), fixed, start)
+            for t in (template.gm, template.wm, fluid)
+        ]
+        covered = resample(to_image(template.brain, template.affine), fixed, start) > 0.5
+        return cls(tuple(tissues), covered, covered & ~left_out, voxel_size)
+
+    def alike(self, flat: FloatArray, inner: Bools, bent: Transform) -> FloatArray:
+        """The template in the contrast of the image: as its tissues look in ``inner`` when bent."""
+        parts = [resample(t, t, bent)[inner] for t in self.tissues]
+        weights = np.linalg.lstsq(np.stack(parts, axis=1), flat[inner], rcond=None)[0]
+        mixed = np.tensordot(weights, [to_array(t) for t in self.tissues], 1)
+        return _flat(mixed, self.told, self.covered, self.voxel_size)
 
 
 def _demons(
@@ -148,25 +190,6 @@ def _flat(image: FloatArray, told: Bools, brain: Bools, voxel_size: Size) -> Flo
     near = smooth_inside(image, told, BIAS_MM, voxel_size)
     floor = 0.2 * float(np.median(near[brain])) or 1.0
     return np.where(brain, image / np.maximum(near, floor), 0).astype(np.float32)
-
-
-def _alike(
-    flat: FloatArray,
-    told: Bools,
-    fixed: Image,
-    voxel_size: Size,
-    template: HeadTemplate,
-    start: Transform,
-) -> FloatArray:
-    """The template in the contrast of the image."""
-    fluid = np.clip(template.brain - template.gm - template.wm, 0, 1)
-    tissues = (template.gm, template.wm, fluid)
-    inner = erode(told, TISSUE_DEPTH_MM, voxel_size)
-    inner = inner if inner.any() else told
-    parts = [resample(to_image(t, template.affine), fixed, start)[inner] for t in tissues]
-    weights = np.linalg.lstsq(np.stack(parts, axis=1), flat[inner], rcond=None)[0]
-    mixed: FloatArray = sum(np.float32(w) * t for w, t in zip(weights, tissues, strict=True))
-    return mixed
 
 
 def positions(transform: Transform, grid: Image) -> FloatArray:

@@ -72,7 +72,7 @@ NAME = "aligning template"
         "10.1016/j.neuroimage.2008.10.040",
         "10.1006/nimg.2001.0845",
     ),
-    revision=4,
+    revision=5,
 )
 def warp_territories(
     magnitude: Magnitude,
