@@ -34,6 +34,8 @@ BIAS_MM = 12.0
 """Brightness is taken relative to its mean over so much: coils are brighter near by."""
 TISSUE_DEPTH_MM = 6.0
 """How deep in the brain the brightness of the tissues is read."""
+CLEAR_FLUID = 0.25
+"""Relative difference of fluid to tissue from which on it is told apart wholly."""
 LEVELS = ((8.0, 90), (6.0, 60), (4.0, 60))
 """Voxel size in mm and iterations of all stages but the last."""
 LAST_ITERATIONS = 30
@@ -91,6 +93,7 @@ def bend(
     The template is given the contrast of the image: a mix of its tissue maps by least squares, anew
     before each stage, as it is told better the better the two fit. Both are taken relative to their
     own slow variation, so that neither a coil nor a hole where the lesion is looks like a shift.
+    Fluid counts as what is outside: masks of the brain hold more or less of it around the stem.
     Then diffeomorphic demons: Vercauteren et al., NeuroImage 2009;45:S61,
     doi:10.1016/j.neuroimage.2008.10.040. They know no mask: the lesion is filled with the bent
     template, which exerts no force there, and its surroundings carry it along (cost-function
@@ -98,8 +101,7 @@ def bend(
     """
     told = brain & ~left_out
     flat = _flat(image, told, brain, voxel_size)
-    fixed = to_image(flat, affine)
-    placed = _Placed.of(template, start, fixed, left_out, voxel_size)
+    placed = _Placed.of(template, start, to_image(flat, affine), left_out, voxel_size)
     hole = to_image(left_out, affine)
     inner = erode(told, TISSUE_DEPTH_MM, voxel_size)
     inner = inner if inner.any() else told
@@ -107,7 +109,9 @@ def bend(
     bent = IDENTITY
     levels = (*(level for level in LEVELS if level[0] > finest), (finest, LAST_ITERATIONS))
     for index, (spacing, iterations) in enumerate(levels):
-        moving = to_image(placed.alike(flat, inner, bent), affine)
+        alike, dark = placed.alike(flat, inner, bent)
+        fixed = to_image(flat - dark * brain, affine)
+        moving = to_image(alike - dark * placed.covered, affine)
         grid = coarser(smoothed(fixed, 1.0), spacing)
         there = sitk.Resample(
             smoothed(moving, 1.5), grid, IDENTITY, sitk.sitkLinear, 0.0, sitk.sitkFloat32
@@ -118,7 +122,7 @@ def bend(
             field = _demons(grid, there, empty, field, iterations // PASSES, stiffness)
         bent = sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64))
     seen = erode(told, voxel_size[0], voxel_size)
-    pair = flat[seen], resample(moving, fixed, bent)[seen]
+    pair = to_array(fixed)[seen], resample(moving, fixed, bent)[seen]
     likeness = float(np.corrcoef(*pair)[0, 1]) if min(np.ptp(v) for v in pair) > 0 else 0.0
     return sitk.CompositeTransform([start, bent]), likeness
 
@@ -152,12 +156,19 @@ class _Placed:
         covered = resample(to_image(template.brain, template.affine), fixed, start) > 0.5
         return cls(tuple(tissues), covered, covered & ~left_out, voxel_size)
 
-    def alike(self, flat: FloatArray, inner: Bools, bent: Transform) -> FloatArray:
-        """The template in the contrast of the image: as its tissues look in ``inner`` when bent."""
+    def alike(
+        self, flat: FloatArray, inner: Bools, bent: Transform
+    ) -> tuple[FloatArray, np.float32]:
+        """The template in the contrast of the image: as its tissues look in ``inner`` when bent.
+
+        And the brightness that is to count as nothing: that of fluid, where it is told from tissue.
+        """
         parts = [resample(t, t, bent)[inner] for t in self.tissues]
         weights = np.linalg.lstsq(np.stack(parts, axis=1), flat[inner], rcond=None)[0]
         mixed = np.tensordot(weights, [to_array(t) for t in self.tissues], 1)
-        return _flat(mixed, self.told, self.covered, self.voxel_size)
+        told_apart = min(abs(1 - float(weights[2])) / CLEAR_FLUID, 1.0)
+        dark = np.float32(told_apart * weights[2])
+        return _flat(mixed, self.told, self.covered, self.voxel_size), dark
 
 
 def _demons(
