@@ -285,16 +285,13 @@ def masks(head: Known, data: Path | None) -> list[Row]:
 def of_territories(head: Known, name: str, found: ByteArray, truth: ByteArray) -> Row:
     """Dice of each territory, and how far across the true mid-surface a side reaches."""
     dice = {label: metrics.dice(found == label, truth == label) for label in LABELS}
-    index = np.argwhere((found > 0) & (head.maps["brain"] > 0)).astype(np.float64)
-    across = head.deformation.to_template(apply_affine(head.case.grid.affine, index))[:, 0]
-    left = found[tuple(index.astype(int).T)] % 2 == 1
-    wrong = np.abs(across[left != (across < 0)])
+    brain, affine = head.maps["brain"] > 0, head.case.grid.affine
     return {
         "kind": "territories",
         "map": name,
         "dice_mca": float(np.mean([dice[3], dice[4]])),
         "dice_least": float(min(dice.values())),
-        "wrong_side_mm": float(wrong.max(initial=0.0)),
+        "wrong_side_mm": metrics.wrong_side_mm(found, brain, head.deformation, affine),
     }
 
 

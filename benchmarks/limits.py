@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -84,6 +85,13 @@ MASKS = (
     ),
 )
 """Of the mean over the patients of a mode."""
+EACH = (
+    Limit("", "infarct", "infarct_dice", least=0.85),
+    Limit("", "infarct", "infarct_volume_error", -10, 10),
+    Limit("", "infarct", "side_right", least=1),
+    Limit("", "territories", "wrong_side_mm", most=3.0),
+)
+"""Of the worst patient of a mode."""
 MEAN_ERROR, WORST_ERROR = 3.0, 10.0
 """Of the change in percentage points, over the patients of one mode and effect, and of each."""
 
@@ -96,7 +104,6 @@ ALIGNMENT = (
     Limit("infarct", "", "side_right", least=1),
     Limit("territories", "atlas", "dice_least", least=0.85),
     Limit("territories", "built-in", "dice_least", least=0.80),
-    Limit("territories", "built-in", "wrong_side_mm", most=3.0),
     Limit("real brain", "", "dice", least=0.95),
 )
 """Of the worst row of each kind; True counts as 1."""
@@ -168,6 +175,9 @@ def of_masks(rows: Iterable[Row]) -> list[Verdict]:
         values = [row[limit.measure] for row in rows if row["mode"] == limit.kind]
         mean = {limit.measure: sum(values) / len(values)} if values else None
         found.append(_verdict(limit, f"{limit.kind}: {limit.measure}", mean))
+    for mode, limit in product(sorted({row["mode"] for row in rows}), EACH):
+        worst = _worst(limit, [row[limit.measure] for row in rows if row["mode"] == mode])
+        found.append(_verdict(limit, f"{mode}: worst {limit.measure}", worst))
     groups: dict[tuple[str, float, bool], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["mode"], row["core_ratio"], row["haemorrhage"]), []).append(row)
@@ -196,14 +206,19 @@ def of_alignment(rows: Iterable[Row]) -> list[Verdict]:
             for row in rows
             if limit.kind == row["kind"] and limit.name == row.get("map", "")
         ]
-        worst = None
-        if values:
-            worst = {limit.measure: max(values) if limit.least is None else min(values)}
-            if limit.least is not None and limit.most is not None:
-                worst = {limit.measure: max(values, key=abs)}
+        worst = _worst(limit, values)
         what = f"{limit.kind} {limit.name}".strip()
         found.append(_verdict(limit, f"{what}: worst {limit.measure} of {len(values)}", worst))
     return found
+
+
+def _worst(limit: Limit, values: list[float]) -> Row | None:
+    """The value that is most likely beyond a limit; None where there is none."""
+    if not values:
+        return None
+    if limit.least is None:
+        return {limit.measure: max(values)}
+    return {limit.measure: min(values) if limit.most is None else max(values, key=abs)}
 
 
 def _verdict(limit: Limit, what: str, row: Mapping[str, Any] | None) -> Verdict:

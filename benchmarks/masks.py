@@ -13,10 +13,11 @@ from benchmarks import metrics
 from benchmarks.fingerprint import digest, of_method, of_module
 from napari_qsm_stroke import Recipe, run
 from napari_qsm_stroke.core.measure.regions import OPPOSITE
+from napari_qsm_stroke.core.measure.side import find_side
 from napari_qsm_stroke.core.measure.vein_graph import NINETY_PERCENT
 from napari_qsm_stroke.core.method import get_method
 from napari_qsm_stroke.core.physics.lesion import labels_of
-from napari_qsm_stroke.core.physics.phantom import MULTI_ECHO
+from napari_qsm_stroke.core.physics.phantom import MULTI_ECHO, draw_patient
 from napari_qsm_stroke.core.physics.vein_truth import vein_truth
 from napari_qsm_stroke.pipeline.discovery import methods
 from napari_qsm_stroke.pipeline.measure import Measurements, MeasureSettings, measure
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from benchmarks.cache import Cache
     from napari_qsm_stroke.case.case import Case
+    from napari_qsm_stroke.core.physics.patient import Patient
     from napari_qsm_stroke.core.physics.phantom import Truth
 
 Row = dict[str, Any]
@@ -120,6 +122,9 @@ def _examine(patient: Examined) -> Row:
         haemorrhage=patient.haemorrhage,
     )
     case = run(case, patient.mode)
+    drawn, _ = draw_patient(
+        load_template(), patient.seed, None, patient.core_ratio, patient.haemorrhage
+    )
     return {
         "mode": patient.mode,
         "seed": patient.seed,
@@ -127,7 +132,8 @@ def _examine(patient: Examined) -> Row:
         "haemorrhage": patient.haemorrhage,
         **of_veins(case, truth),
         **of_change(case, truth, measure(case)),
-        **of_blood(case, patient),
+        **of_blood(case, drawn),
+        **of_regions(case, truth, drawn),
     }
 
 
@@ -173,7 +179,7 @@ def of_change(case: Case, truth: Truth, table: Measurements) -> Row:
     return row
 
 
-def of_blood(case: Case, patient: Examined) -> Row:
+def of_blood(case: Case, patient: Patient) -> Row:
     """Compare the blood of the segments in the valid range with that of the true veins there.
 
     ``blood_error`` and ``radius_error`` are means of the absolute error, ``blood_bias`` that of
@@ -182,14 +188,7 @@ def of_blood(case: Case, patient: Examined) -> Row:
     """
     graph = graph_of(case, MeasureSettings())
     assert graph is not None
-    true = vein_truth(
-        load_template(),
-        seed=patient.seed,
-        affine=case.grid.affine,
-        shape=case.grid.shape,
-        core_ratio=patient.core_ratio,
-        haemorrhage=patient.haemorrhage,
-    )
+    true = vein_truth(patient, affine=case.grid.affine, shape=case.grid.shape)
     where = tuple(np.rint(graph.points).astype(int).T)
     inside = true.blood[where] > 0
     count = len(graph.length)
@@ -209,6 +208,21 @@ def of_blood(case: Case, patient: Examined) -> Row:
         "blood_bias": float(np.mean(error)),
         "blood_covered": float(np.mean(wrong < NINETY_PERCENT)),
         "radius_error": float(np.mean(np.abs(100 * (graph.radius[counted] / radius[counted] - 1)))),
+    }
+
+
+def of_regions(case: Case, truth: Truth, patient: Patient) -> Row:
+    """Compare infarct core, its volume and side, and the sides of the territories."""
+    infarct, territories = case.maps["infarct"].data, case.maps["territories"].data
+    native = case.maps["infarct_native"]
+    ml = float(np.count_nonzero(native.data)) * native.grid.voxel_volume_ml
+    return {
+        "infarct_dice": metrics.dice(infarct != 0, truth.maps["infarct"] != 0),
+        "infarct_volume_error": 100 * (ml / truth.infarct_volume_ml - 1),
+        "side_right": float(find_side(infarct, territories) == truth.side),
+        "wrong_side_mm": metrics.wrong_side_mm(
+            territories, truth.maps["brain"] != 0, patient.deformation, case.grid.affine
+        ),
     }
 
 

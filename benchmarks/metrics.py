@@ -12,8 +12,13 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
+from napari_qsm_stroke.core.physics.deformation import apply_affine
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_qsm_stroke.core.physics.deformation import Deformation
+    from napari_qsm_stroke.core.quantities import ByteArray
 
     Bools = NDArray[np.bool_]
     Array = NDArray[Any]
@@ -206,3 +211,16 @@ def _centred(values: Array, region: Bools) -> NDArray[np.float64]:
 
 def _mean(values: Array, region: Bools) -> float:
     return float(values[region].mean(dtype=np.float64))
+
+
+def wrong_side_mm(
+    territories: ByteArray,
+    brain: NDArray[np.bool_],
+    deformation: Deformation,
+    affine: NDArray[np.float64],
+) -> float:
+    """How far across the true mid-surface a label of the other side lies, at most."""
+    index = np.argwhere((territories > 0) & brain).astype(np.float64)
+    across = deformation.to_template(apply_affine(affine, index))[:, 0]
+    left = territories[tuple(index.astype(int).T)] % 2 == 1
+    return float(np.abs(across[left != (across < 0)]).max(initial=0.0))

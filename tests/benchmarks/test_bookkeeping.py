@@ -211,7 +211,8 @@ def test_every_patient_is_seen_with_each_effect_and_once_bled() -> None:
 def masks_row(**values: object) -> dict[str, object]:
     usual = {"mode": "multi-echo", "seed": 1, "core_ratio": 1.0, "haemorrhage": False}
     veins = {"dice": 0.8, "centre_line_dice": 0.9, "detection_difference": 2.0}
-    veins |= {"blood_error": 5.0, "blood_covered": 0.95}
+    veins |= {"blood_error": 5.0, "blood_covered": 0.95, "infarct_dice": 0.9}
+    veins |= {"infarct_volume_error": -2.0, "side_right": 1.0, "wrong_side_mm": 2.0}
     return {**usual, **veins, "error_ipsilateral": 1.0, "error_contralateral": 1.0, **values}
 
 
@@ -227,6 +228,16 @@ def test_errors_of_opposite_sign_do_not_hide_the_worst_patient() -> None:
     assert mean["patients"] == 2
     assert mean["worst_ipsilateral"] == 12
     assert mean["error_ipsilateral"] == pytest.approx(0.5)
+
+
+def test_one_patient_with_a_side_that_is_wrong_is_enough() -> None:
+    rows = [masks_row(), masks_row(side_right=0.0, wrong_side_mm=3.2), masks_row()]
+    verdicts = {v.what: v for v in limits.of_masks(rows)}
+    for measure, value in (("side_right", 0.0), ("wrong_side_mm", 3.2)):
+        verdict = verdicts[f"multi-echo: worst {measure}"]
+        assert (verdict.value, verdict.good) == (value, False)
+    assert verdicts["multi-echo: worst infarct_volume_error"].value == -2
+    assert verdicts["multi-echo: worst infarct_dice"].good
 
 
 def test_a_change_that_was_not_measured_is_not_averaged_and_counts_as_missed() -> None:

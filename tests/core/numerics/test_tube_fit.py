@@ -145,6 +145,28 @@ def test_a_bundle_of_thin_tubes_is_told_by_the_wide_one_beside_it():
     assert np.median(level[thin]) == pytest.approx(0.4, rel=0.1)
 
 
+def test_only_clear_tubes_tell_of_others():
+    """Two faint tubes, resolved but barely, lie closer to a thin one than a clear one does."""
+    size, image, mask = (1.0, 1.0, 1.0), np.zeros(SHAPE), np.zeros(SHAPE)
+    for place, strength, radius in (
+        (0.15, 0.4, 1.3),
+        (0.5, 0.4, 0.4),
+        (0.65, 0.1, 1.3),
+        (0.8, 0.1, 1.3),
+    ):
+        share, _, _ = tube(radius, size, (0.1, 0.1, 1), np.array([place, 0.5, 0.5]))
+        image += strength * share
+        mask = np.maximum(mask, share)
+    image = (image + np.random.default_rng(2).normal(0, 0.022, SHAPE)).astype(np.float32)
+    fit = fit_tubes(
+        image, mask > 0.2, image, np.ones(SHAPE, bool), voxel_size=size, piece_length=5.0
+    )
+    x = fit.lines.middles()[:, 0] / SHAPE[0]
+    faint = fit.resolved & (x > 0.58)
+    assert faint.sum() > 4
+    assert np.median(shared_contrast(fit)[(x > 0.4) & (x < 0.58)]) == pytest.approx(0.4, rel=0.15)
+
+
 def test_beyond_a_border_veins_tell_nothing():
     """A thin tube between a weak and, closer by, a strong one takes the blood of its own side."""
     size, image, mask = (1.0, 1.0, 1.0), np.zeros(SHAPE), np.zeros(SHAPE)

@@ -16,12 +16,8 @@ AFFINE = np.array([[2.0, 0, 0, 10], [0, 2, 0, -60], [0, 0, 2, 0], [0, 0, 0, 1]])
 
 def test_blood_and_radius_are_those_of_the_veins() -> None:
     template = load_template()
-    plain, raised = (
-        vein_truth(
-            template, seed=7, affine=AFFINE, shape=SHAPE, side="right", core_ratio=core_ratio
-        )
-        for core_ratio in (1.0, 0.62)
-    )
+    patient, other = (draw_patient(template, 7, "right", ratio, False)[0] for ratio in (1.0, 0.62))
+    plain, raised = (vein_truth(p, affine=AFFINE, shape=SHAPE) for p in (patient, other))
     inside = plain.blood > 0
     assert inside.sum() > 500
     assert (plain.radius[inside] > 0.85 * MEDULLARY_RADIUS_MM[0]).all()
@@ -29,7 +25,6 @@ def test_blood_and_radius_are_those_of_the_veins() -> None:
     assert (plain.radius == raised.radius).all()
     ratio = raised.blood[inside] / plain.blood[inside]
     assert np.quantile(ratio, 0.02) == pytest.approx(0.62, abs=0.06)
-    patient, _ = draw_patient(template, 7, "right", 1.0, False)
     veins = patient.vessels.veins
     index = np.rint((veins.middle - AFFINE[:3, 3]) / 2).astype(int)
     thick = ((index >= 0) & (index < SHAPE)).all(1) & (veins.radius > 1.4)

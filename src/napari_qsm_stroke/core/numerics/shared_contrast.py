@@ -37,8 +37,11 @@ Where blood may jump is either known, or any neighbour may be beyond the jump.
 """
 ACROSS_MM = 100.0
 """A neighbour in another part of the brain counts as that far away."""
-ANOTHER = 0.05
+ANOTHER = 0.1
 """Chance that a neighbour tells nothing of the piece."""
+CLEAR = 7.0
+"""Contrast over misfit of those that are listened to: less clear ones are often thin tubes that
+fit as wide and weak ones, and as these all err to one side they outvote the others."""
 OF_SHAPE = 0.1
 """Relative standard deviation of the contrast of a tube of one voxel's radius from errors of the
 map and of the line; the thinner, the more: a tube of half a voxel tells little."""
@@ -69,7 +72,9 @@ def shared_contrast(fit: TubeFit, inside: NDArray[np.bool_] | None = None) -> Fl
     chances = contrast_chances(fit.found, contrasts)
     radius = np.nan_to_num(cylinders.radius / fit.side, nan=SMALLEST_RADIUS)
     chances = _less_sure(chances, OF_SHAPE * np.maximum(1, 1 / radius) ** WORSE_WHEN_THIN)
-    likely = _with_neighbours(chances, lines.middles(), fit.resolved, inside)
+    with np.errstate(invalid="ignore"):
+        clear = fit.resolved & (cylinders.contrast >= CLEAR * cylinders.misfit)
+    likely = _with_neighbours(chances, lines.middles(), clear, inside)
     middle = [np.interp(0.5, np.cumsum(row) / row.sum(), np.log(contrasts)) for row in likely]
     return np.exp(np.array(middle))
 
@@ -91,15 +96,15 @@ def _blurred(chances: Floats, relative: float) -> Floats:
 def _with_neighbours(
     chances: Floats,
     middles: Floats,
-    resolved: NDArray[np.bool_],
+    clear: NDArray[np.bool_],
     inside: NDArray[np.bool_] | None,
 ) -> Floats:
-    """Chances of each piece times those of the resolved ones around, each as sure as it is close.
+    """Chances of each piece times those of the clear ones around, each as sure as it is close.
 
     What thin tubes say of each other is not used: they all err to the same side.
     """
     total = np.log(chances + 1e-30)
-    known = np.flatnonzero(resolved)
+    known = np.flatnonzero(clear)
     most, at_10_mm = UNKNOWN_BORDER if inside is None else KNOWN_BORDER
     count = min(most + 1, len(known))
     if not count:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_qsm_stroke.core.physics.blood import susceptibility_of_blood
-from napari_qsm_stroke.core.physics.phantom import Side, draw_patient
 from napari_qsm_stroke.core.physics.tubes import paint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_qsm_stroke.core.physics.template import HeadTemplate
+    from napari_qsm_stroke.core.physics.patient import Patient
     from napari_qsm_stroke.core.quantities import FloatArray
 
 
@@ -35,27 +34,19 @@ class VeinTruth:
 
 
 def vein_truth(
-    template: HeadTemplate,
-    *,
-    seed: int,
-    affine: NDArray[np.float64],
-    shape: tuple[int, int, int],
-    side: Side | None = None,
-    core_ratio: float = 0.62,
-    haemorrhage: bool = False,
+    patient: Patient, *, affine: NDArray[np.float64], shape: tuple[int, int, int]
 ) -> VeinTruth:
-    """Draw the veins of a patient again and lay them onto a grid.
+    """Lay the veins of a patient onto a grid.
 
     Parameters
     ----------
-    template, seed, side, core_ratio, haemorrhage
-        As for ``simulate_patient``.
+    patient : Patient
+        From ``draw_patient``.
     affine : ndarray of shape (4, 4)
         Voxel index to scanner coordinates in mm.
     shape : tuple of int
         Of the grid.
     """
-    patient, _ = draw_patient(template, seed, side, core_ratio, haemorrhage)
     veins = patient.vessels.veins
     chi = np.asarray(susceptibility_of_blood(patient.vessels.extraction))
     fraction, blood = paint(veins, chi, affine, shape)
