@@ -36,12 +36,16 @@ KNOWN_BORDER, UNKNOWN_BORDER = (16, 0.25), (8, 0.5)
 Where blood may jump is either known, or any neighbour may be beyond the jump.
 """
 ACROSS_MM = 100.0
-"""A neighbour in another part of the brain counts as that far away."""
-ANOTHER = 0.1
+"""A neighbour in another part of the brain, where there is none in the own, counts as that far."""
+ANOTHER = 0.05
 """Chance that a neighbour tells nothing of the piece."""
-CLEAR = 7.0
-"""Contrast over misfit of those that are listened to: less clear ones are often thin tubes that
-fit as wide and weak ones, and as these all err to one side they outvote the others."""
+CLEAR = 1.25
+"""Most misfit of those that are listened to, over what is usual for their contrast: thin tubes
+often fit as wide and weak ones, and as these all err to one side they would outvote the others.
+
+Misfit is noise and, in proportion to the contrast, errors of shape: in between it goes with the
+root. A bound that goes with the contrast itself picks weak tubes by what noise adds to them.
+"""
 OF_SHAPE = 0.1
 """Relative standard deviation of the contrast of a tube of one voxel's radius from errors of the
 map and of the line; the thinner, the more: a tube of half a voxel tells little."""
@@ -72,9 +76,7 @@ def shared_contrast(fit: TubeFit, inside: NDArray[np.bool_] | None = None) -> Fl
     chances = contrast_chances(fit.found, contrasts)
     radius = np.nan_to_num(cylinders.radius / fit.side, nan=SMALLEST_RADIUS)
     chances = _less_sure(chances, OF_SHAPE * np.maximum(1, 1 / radius) ** WORSE_WHEN_THIN)
-    with np.errstate(invalid="ignore"):
-        clear = fit.resolved & (cylinders.contrast >= CLEAR * cylinders.misfit)
-    likely = _with_neighbours(chances, lines.middles(), clear, inside)
+    likely = _with_neighbours(chances, lines.middles(), _clear(fit), inside)
     middle = [np.interp(0.5, np.cumsum(row) / row.sum(), np.log(contrasts)) for row in likely]
     return np.exp(np.array(middle))
 
@@ -93,25 +95,53 @@ def _blurred(chances: Floats, relative: float) -> Floats:
     return np.asarray(smooth / smooth.max(1, keepdims=True))
 
 
+def _clear(fit: TubeFit) -> NDArray[np.bool_]:
+    """Pieces that are resolved and fit as well as is usual for their contrast."""
+    resolved = fit.resolved
+    if not resolved.any():
+        return resolved
+    misfit, contrast = (
+        what / np.median(what[resolved]) for what in (fit.cylinders.misfit, fit.cylinders.contrast)
+    )
+    with np.errstate(invalid="ignore"):
+        return np.asarray(resolved & (misfit <= CLEAR * np.sqrt(contrast)))
+
+
 def _with_neighbours(
-    chances: Floats,
-    middles: Floats,
-    clear: NDArray[np.bool_],
-    inside: NDArray[np.bool_] | None,
+    chances: Floats, middles: Floats, clear: NDArray[np.bool_], inside: NDArray[np.bool_] | None
 ) -> Floats:
     """Chances of each piece times those of the clear ones around, each as sure as it is close.
 
-    What thin tubes say of each other is not used: they all err to the same side.
+    What thin tubes say of each other is not used: they all err to the same side. Beyond the border
+    of a region only those are asked that have nobody on their own side.
     """
     total = np.log(chances + 1e-30)
-    known = np.flatnonzero(clear)
-    most, at_10_mm = UNKNOWN_BORDER if inside is None else KNOWN_BORDER
-    count = min(most + 1, len(known))
-    if not count:
+    if not clear.any():
         return chances
-    part = np.zeros(len(chances)) if inside is None else ACROSS_MM * inside
-    place = np.column_stack([middles, part])
-    distance, other = cKDTree(place[known]).query(place, k=range(1, count + 1))
+    if inside is None:
+        everyone = np.ones(len(chances), bool)
+        _add_told(total, chances, middles, everyone, clear, UNKNOWN_BORDER)
+    else:
+        place = np.column_stack([middles, ACROSS_MM * inside])
+        for part in (inside, ~inside):
+            own = clear & part
+            _add_told(total, chances, place, part, own if own.any() else clear, KNOWN_BORDER)
+    return np.asarray(np.exp(total - total.max(1, keepdims=True)))
+
+
+def _add_told(
+    total: Floats,
+    chances: Floats,
+    place: Floats,
+    asked: NDArray[np.bool_],
+    telling: NDArray[np.bool_],
+    border: tuple[int, float],
+) -> None:
+    """Add to the logarithms of the pieces that are asked what the nearest telling ones say."""
+    most, at_10_mm = border
+    own, known = np.flatnonzero(asked), np.flatnonzero(telling)
+    count = min(most + 1, len(known))
+    distance, other = cKDTree(place[known]).query(place[own], k=range(1, count + 1))
     other = known[other]
     apart = np.sqrt(NEXT_TO**2 + at_10_mm**2 * distance / 10)
     kind = np.abs(np.log(apart[..., None] / KINDS)).argmin(2)
@@ -119,9 +149,8 @@ def _with_neighbours(
         k: np.log((1 - ANOTHER) * _blurred(chances, float(KINDS[k])) + ANOTHER)
         for k in np.unique(kind)
     }
-    itself = other == np.arange(len(chances))[:, None]
+    itself = other == own[:, None]
     for n in range(count):
         for k, logs in told.items():
             here = (kind[:, n] == k) & ~itself[:, n]
-            total[here] += logs[other[here, n]]
-    return np.asarray(np.exp(total - total.max(1, keepdims=True)))
+            total[own[here]] += logs[other[here, n]]
