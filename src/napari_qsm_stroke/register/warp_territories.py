@@ -61,6 +61,12 @@ POSITION_MM = 4.0
 SURROUNDINGS_MM = 20.0
 LEAST_OVERLAP = 0.9
 LEAST_LIKENESS = 0.3
+SHRUNK, MIDDLE_MM = 1 / 6, 20.0
+"""By how much of itself the bending is too small in the middle of the head, and how wide that is.
+
+The smoothing of the displacement takes it where only faint contrast holds the template: on ten
+simulated heads the true displacement across is 1.07 to 1.37 times the found one there.
+"""
 TURNING = (Stage(8.0, smoothing=5.0, step=4.0, last_step=0.2),)
 NAME = "aligning template"
 
@@ -173,9 +179,10 @@ def warp_territories(
     )
     carried = resample(labels, grid, transform, "nearest")
     filled = _fill(carried, inside, voxel_size)
-    filled = _sides(filled, resample(_across(template), grid, transform))
+    across = _across(template)
+    filled = _sides(filled, _bent(resample(across, grid, transform), resample(across, grid, start)))
     territories = Volume(filled, Grid(inside.shape, affine), "", "territories", quality)
-    return territories, _position(transform, grid)
+    return territories, _position(transform, start, grid)
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,6 +276,13 @@ def _across(template: HeadTemplate) -> Image:
     return to_image(wide, template.affine)
 
 
+def _bent(across: FloatArray, unbent: FloatArray) -> FloatArray:
+    """Distance across the mid-surface in mm, with what the smoothing took from the bending."""
+    middle = np.exp(-0.5 * (across / MIDDLE_MM) ** 2)
+    more = SHRUNK * middle * (across - unbent)
+    return np.where(across == 0, 0, across + more).astype(np.float32)
+
+
 def _sides(labels: ByteArray, across: FloatArray) -> ByteArray:
     """Labels whose side is that of the mid-plane, also where they come from a neighbour.
 
@@ -278,10 +292,13 @@ def _sides(labels: ByteArray, across: FloatArray) -> ByteArray:
     return np.where(labels > 0, (labels + 1) // 2 * 2 - left, 0).astype(np.uint8)
 
 
-def _position(transform: Transform, grid: Image) -> Volume:
+def _position(transform: Transform, start: Transform, grid: Image) -> Volume:
     """Template coordinates (RAS) on a coarse grid."""
     coarse = coarser(grid, POSITION_MM, smooth=False)
-    place = positions(transform, coarse) @ RAS_TO_LPS.astype(np.float32)
+    place, unbent = (
+        positions(t, coarse) @ RAS_TO_LPS.astype(np.float32) for t in (transform, start)
+    )
+    place[..., 0] = _bent(place[..., 0], unbent[..., 0])
     return Volume(place, Grid(place.shape[:3], _affine_of(coarse)), "mm", "place in the template")
 
 
