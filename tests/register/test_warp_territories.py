@@ -67,6 +67,31 @@ def test_brain_beyond_the_template_gets_the_nearest_label(subject):
     np.testing.assert_array_equal(labels > 0, larger > 0)
 
 
+def test_a_mid_surface_that_is_pushed_aside_is_followed(subject):
+    """By 8 mm over 3 cm, as by swelling: without what smoothing took it stays behind."""
+    index = np.indices(subject.brain.shape).astype(float)
+    centre = np.array([middle_voxel(subject), 32, 28])
+    square = ((index - centre[:, None, None, None]) ** 2).sum(0)
+    aside = 2.0 * np.exp(-square / (2 * 7.5**2))  # voxels of 4 mm
+    source = index.copy()
+    source[0] -= aside
+    magnitude = ndimage.map_coordinates(subject.magnitude[..., 0], source, order=1)[..., None]
+    brain = (ndimage.map_coordinates(subject.brain, source, order=0) > 0).astype(np.uint8)
+    pushed = replace(subject, magnitude=magnitude.astype(np.float32), brain=brain)
+    position = warp(pushed, subject.affine, finest=4.0)[1]
+    grid = np.indices(position.grid.shape).reshape(3, -1)
+    places = position.grid.affine @ np.vstack([grid, grid[:1] * 0 + 1])
+    voxel = np.linalg.solve(subject.affine, places)[:3]
+    true = subject.affine[0, 0] * (
+        voxel[0] - ndimage.map_coordinates(aside, voxel, order=1) - centre[0]
+    )
+    here = ndimage.map_coordinates(brain, voxel, order=0) > 0
+    here &= (np.abs(true) < 4) & (ndimage.map_coordinates(aside, voxel, order=1) > 1)
+    behind = position.data.reshape(-1, 3)[here, 0] - true[here]
+    assert here.sum() > 100
+    assert abs(behind.mean()) < 0.4  # mm
+
+
 def test_too_little_of_a_brain_is_said(subject):
     piece = subject.brain.copy()
     piece[:, :, 12:] = 0
