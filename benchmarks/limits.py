@@ -104,6 +104,7 @@ ALIGNMENT = (
     Limit("infarct", "", "side_right", least=1),
     Limit("territories", "atlas", "dice_least", least=0.85),
     Limit("territories", "built-in", "dice_least", least=0.80),
+    Limit("territories", "built-in", "wrong_side_mm", most=3.0),
     Limit("real brain", "", "dice", least=0.95),
 )
 """Of the worst row of each kind; True counts as 1."""
