@@ -7,7 +7,11 @@ import pytest
 from scipy import ndimage
 
 from napari_qsm_stroke.core.numerics.centre_lines import centre_lines
-from napari_qsm_stroke.core.numerics.shared_contrast import shared_contrast
+from napari_qsm_stroke.core.numerics.shared_contrast import (
+    STEPS,
+    _with_neighbours,
+    shared_contrast,
+)
 from napari_qsm_stroke.core.numerics.tube_fit import fit_tubes
 
 SHAPE = (48, 44, 40)
@@ -185,6 +189,21 @@ def test_beyond_a_border_veins_tell_nothing():
     assert np.median(shared_contrast(fit)[thin]) > 0.26
     for inside in (weak, ~weak):  # on which side of the border the region is makes no difference
         assert np.median(shared_contrast(fit, inside)[thin]) == pytest.approx(0.2, rel=0.1)
+
+
+def test_what_lies_beyond_a_border_is_not_asked_where_there_is_one_on_the_own_side():
+    count = 6
+    middles = np.column_stack([3.0 * np.arange(count), np.zeros(count), np.zeros(count)])
+    inside = np.arange(count) < 3
+    peak = np.exp(-0.5 * ((np.arange(len(STEPS)) - 48) / 8) ** 2)
+    weak, strong = (np.roll(peak, shift) for shift in (-20, 20))
+    likely = [
+        _with_neighbours(
+            np.where(inside[:, None], peak, there), middles, np.ones(count, bool), inside
+        )
+        for there in (weak, strong)
+    ]
+    np.testing.assert_array_equal(likely[0][inside], likely[1][inside])
 
 
 def test_where_nothing_else_is_inside_the_ones_outside_tell():
