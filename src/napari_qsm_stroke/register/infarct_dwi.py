@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 
-@method(cite=("10.1161/STROKEAHA.110.610618",), revision=3)
+@method(cite=("10.1161/STROKEAHA.110.610618",), revision=4)
 def infarct_dwi(
     dwi_placed: Annotated[Volume, DWI_PLACED],
     brain: Brain,
@@ -50,6 +50,7 @@ def infarct_dwi(
     mirror_smoothing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
     bridge: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 4.0,
     closing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
+    blood_closing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 10.0,
     smallest_part: Annotated[float, Interval(ge=0, le=10), Unit("ml")] = 0.3,
 ) -> tuple[Annotated[Volume, INFARCT], Annotated[Volume, INFARCT_NATIVE]]:
     """Propose the infarct: bright on DWI against the brain and against the other side.
@@ -87,7 +88,9 @@ def infarct_dwi(
     bridge : float
         What is thinner than this is no lesion and joins none.
     closing : float
-        Gaps narrower than twice this are closed, and holes (haemorrhage) filled.
+        Gaps narrower than twice this are closed, and holes filled.
+    blood_closing : float
+        So are wider gaps, up to twice this, where it is dark against the other side: blood.
     smallest_part : float
         Parts below this volume are dropped.
 
@@ -108,7 +111,15 @@ def infarct_dwi(
     DWI lesions outlast those of the ADC: Campbell et al., Stroke 2012;43:91; here the DWI leads.
     """
     rules = LesionRules(
-        seed_score, growth, adc_weight, smoothing, mirror_smoothing, bridge, closing, smallest_part
+        seed_score,
+        growth,
+        adc_weight,
+        smoothing,
+        mirror_smoothing,
+        bridge,
+        closing,
+        blood_closing,
+        smallest_part,
     )
     grid = dwi_placed.grid
     dwi = dwi_placed.data

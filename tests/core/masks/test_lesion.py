@@ -82,6 +82,23 @@ def test_a_bleeding_inside_is_filled():
     assert found[inner].all()
 
 
+@pytest.mark.parametrize("bled", [True, False])
+def test_a_bleeding_at_the_border_belongs_to_the_lesion_and_a_healthy_bay_does_not(bled):
+    maps, lesion = patient(tilt=0.0)
+    place = np.indices(SHAPE) * np.reshape(SIZE, (3, 1, 1, 1))
+    middle = [p[lesion].mean() for p in place]
+    bay = lesion & (place[0] < middle[0])  # from the middle of the lesion to its outer border
+    bay &= (place[1] - middle[1]) ** 2 + (place[2] - middle[2]) ** 2 < 7**2
+    maps["dwi_aligned"][bay] = 20 if bled else 100
+    found = find(**maps) > 0
+    inner = bay & (ndimage.distance_transform_edt(lesion, sampling=SIZE) > 6)
+    if bled:
+        assert found[inner].all()
+    else:
+        assert found[inner].mean() < 0.6
+        assert dice(found, lesion & ~bay) > 0.95
+
+
 def test_what_is_bright_on_both_sides_is_no_lesion():
     maps, _ = patient(lesion_radius=0.0)
     bright = maps["dwi_aligned"]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 LEAST_BRIGHTNESS = 1.0
+BLOOD_DARKNESS = 1.0
+"""How far below its mirror place blood lies, in robust standard deviations. Sulci do not."""
 MCA = {"left": 3, "right": 4}
 
 
@@ -47,7 +49,9 @@ class LesionRules:
     bridge : float
         What is thinner than this (mm) is no lesion and joins none.
     closing : float
-        Gaps narrower than twice this (mm) are closed, and holes (haemorrhage) filled.
+        Gaps narrower than twice this (mm) are closed, and holes filled.
+    blood_closing : float
+        So are wider gaps, up to twice this (mm), where it is dark against the other side: blood.
     smallest_part : float
         Parts below this volume (ml) are dropped.
     """
@@ -59,6 +63,7 @@ class LesionRules:
     mirror_smoothing: float = 3.0
     bridge: float = 4.0
     closing: float = 3.0
+    blood_closing: float = 10.0
     smallest_part: float = 0.3
 
 
@@ -126,6 +131,7 @@ def find_lesion(
     sigma = (rules.smoothing, rules.mirror_smoothing)
     bright = _robust(smooth_inside(dwi[box], inside, rules.smoothing, voxel_size), inside)
     other = _deviation_from_mirror(dwi[box], inside, mirror, voxel_size, *sigma)
+    dark = inside & (other < -BLOOD_DARKNESS)
     progress(0.5, "asymmetry")
     if adc is not None and rules.adc_weight > 0:
         lowered = -_deviation_from_mirror(adc[box], inside, mirror, voxel_size, *sigma)
@@ -134,9 +140,7 @@ def find_lesion(
     score = np.minimum(bright, other)
     reach = other * (bright > LEAST_BRIGHTNESS)
     lesion, level = _lesion(score, reach, inside, sides, rules.seed_score, rules.growth)
-    half = rules.bridge / 2
-    lesion = dilate(erode(lesion, half, voxel_size), half, voxel_size) & lesion
-    lesion = fill_holes(close(lesion, rules.closing, voxel_size)) & (brain[box] != 0)
+    lesion = _whole(lesion, dark, voxel_size, rules) & (brain[box] != 0)
     result[box] = _main_parts(lesion, sides, score, rules.smallest_part, voxel_size)
     depth[box] = _depth(result[box] != 0, reach, level)
     return result, depth
@@ -210,6 +214,17 @@ def _lesion(
     labels, _ = ndimage.label(reach)
     touched = np.unique(labels[seed & reach])
     return np.asarray(np.isin(labels, touched[touched > 0])), level
+
+
+def _whole(lesion: Bools, dark: Bools, size: Size, rules: LesionRules) -> Bools:
+    """Without what is thin, with its gaps and with the blood in it.
+
+    Blood is dark on DWI, and where it reaches the border of the lesion it is no hole in it.
+    """
+    half = rules.bridge / 2
+    lesion = dilate(erode(lesion, half, size), half, size) & lesion
+    lesion = fill_holes(close(lesion, rules.closing, size))
+    return fill_holes(lesion | (close(lesion, rules.blood_closing, size) & dark))
 
 
 def _depth(lesion: Bools, asymmetry: FloatArray, level: float) -> FloatArray:
