@@ -42,7 +42,7 @@ MODES = {
     "single-echo": ((0.020,), (0.9, 0.9, 1.6)),
 }
 SEEDS = {"multi-echo": tuple(range(9001, 9021)), "single-echo": tuple(range(9021, 9031))}
-FEWER = {"multi-echo": 6, "single-echo": 10}
+FEWER = {"multi-echo": 10, "single-echo": 10}
 """Patients in every other situation than that of the study: what an hour measures."""
 LEAST_ON_A_VEIN = 0.8
 """Share of a segment's points that lie on a true vein, for its blood to be compared."""

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_qsm_stroke.case.grid import Grid
 from napari_qsm_stroke.case.volume import Volume
+from napari_qsm_stroke.core.numerics.dephasing import signal_kept
 from napari_qsm_stroke.core.numerics.mirror import HeadCoordinates
 from napari_qsm_stroke.core.quantities import LABELS
 from napari_qsm_stroke.errors import InputError
@@ -68,7 +69,7 @@ def test_brain_beyond_the_template_gets_the_nearest_label(subject):
 
 
 def test_a_mid_surface_that_is_pushed_aside_is_followed(subject):
-    """By 8 mm over 3 cm, as by swelling: without what smoothing took it stays behind."""
+    """By 8 mm over 3 cm, as by swelling."""
     index = np.indices(subject.brain.shape).astype(float)
     centre = np.array([middle_voxel(subject), 32, 28])
     square = ((index - centre[:, None, None, None]) ** 2).sum(0)
@@ -185,6 +186,25 @@ def test_fluid_within_the_mask_does_not_pull_the_template(subject, distorted):
         )
     )
     assert wide.mean() < tight.mean() + 1.5  # mm
+
+
+def test_signal_lost_to_the_field_does_not_pull_the_template(subject, distorted):
+    """Steep field in the front below: dark stripes there look like fissures."""
+    place = np.indices(subject.brain.shape).astype(np.float32)
+    far = (place[0] - 27) ** 2 + (place[1] - 46) ** 2 + (place[2] - 12) ** 2
+    inside = subject.brain > 0
+    field = np.where(inside, 1.5 * np.exp(-far / (2 * 3.0**2)), 0).astype(np.float32)  # ppm
+    kept = signal_kept(field, inside, (0.02,), 3.0)
+    assert (kept[inside] < 0.7).sum() > 200
+    dim = replace(subject, magnitude=subject.magnitude * np.maximum(kept, 0.05)[..., None])
+    near = inside & (far < 9.0**2)
+    told = {"total_field": field, "echo_times": (0.02,), "field_strength": 3.0, "finest": 4.0}
+    healthy, put_back, dark = (
+        misplaced(warp(head, distorted, **how)[1], subject, distorted, near).mean()
+        for head, how in ((subject, {"finest": 4.0}), (dim, told), (dim, {"finest": 4.0}))
+    )
+    assert put_back < healthy + 0.3  # mm
+    assert dark > healthy + 1.0
 
 
 @pytest.mark.long

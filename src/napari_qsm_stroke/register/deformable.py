@@ -77,7 +77,8 @@ def bend(
     finest : float
         Voxel size of the last stage in mm.
     stiffness : float
-        Standard deviation in mm of the smoothing of the displacement.
+        Standard deviation in mm of the smoothing of each step; a quarter of it is that of the
+        whole displacement.
     progress : Progress
         May raise ``Cancelled``.
 
@@ -190,8 +191,12 @@ def _demons(
     filled = sitk.Mask(fixed, empty, 0.0, 1) + sitk.Mask(filling, empty)
     demons = sitk.DiffeomorphicDemonsRegistrationFilter()
     demons.SetNumberOfIterations(max(1, iterations))
+    # steps that are smooth need less smoothing of their sum, which pulls it back where the images
+    # say little
+    demons.SetSmoothUpdateField(True)
+    demons.SetUpdateFieldStandardDeviations([stiffness / s for s in fixed.GetSpacing()])
     demons.SetSmoothDisplacementField(True)
-    demons.SetStandardDeviations([stiffness / s for s in fixed.GetSpacing()])
+    demons.SetStandardDeviations([stiffness / 4 / s for s in fixed.GetSpacing()])
     with one_thread():
         return demons.Execute(filled, moving, field)
 

@@ -115,9 +115,14 @@ def align_rigid(
     return transform, Quality(figures, _doubt(name, apart, covered))
 
 
+def early_count(echoes: int) -> int:
+    """How many echoes are the first half, the middle one with it."""
+    return (echoes + 1) // 2
+
+
 def early_echoes(magnitude: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean of the first half of the echoes: little signal is lost there."""
-    mean: NDArray[np.float32] = magnitude[..., : (magnitude.shape[3] + 1) // 2].mean(axis=3)
+    mean: NDArray[np.float32] = magnitude[..., : early_count(magnitude.shape[3])].mean(axis=3)
     return mean
 
 
