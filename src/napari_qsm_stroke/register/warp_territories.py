@@ -230,7 +230,7 @@ def _put_back(
     """Brightness with what the field's gradient took from it."""
     known = inside & np.isfinite(field) & (field != 0)
     kept = signal_kept(field, known, echo_times, field_strength)
-    return shown / np.maximum(kept, np.float32(LEAST_KEPT))
+    return np.asarray(shown / np.maximum(kept, LEAST_KEPT), dtype=np.float32)
 
 
 def _working_grid(
