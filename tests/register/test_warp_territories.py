@@ -7,8 +7,8 @@ from scipy.spatial.transform import Rotation
 
 from napari_qsm_stroke.case.grid import Grid
 from napari_qsm_stroke.case.volume import Volume
-from napari_qsm_stroke.core.numerics.dephasing import signal_kept
 from napari_qsm_stroke.core.numerics.mirror import HeadCoordinates
+from napari_qsm_stroke.core.physics.dephasing import signal_kept
 from napari_qsm_stroke.core.quantities import LABELS
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline.simulate import simulate

@@ -16,7 +16,7 @@ from napari_qsm_stroke.core.masks.bright import bright_on_diffusion
 from napari_qsm_stroke.core.masks.morphology import dilate
 from napari_qsm_stroke.core.masks.smoothing import smooth_inside
 from napari_qsm_stroke.core.method import Unit, method
-from napari_qsm_stroke.core.numerics.dephasing import signal_kept
+from napari_qsm_stroke.core.physics.dephasing import signal_kept
 from napari_qsm_stroke.core.progress import Progress, part, silent
 from napari_qsm_stroke.core.quantities import (
     ATLAS,

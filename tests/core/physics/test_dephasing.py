@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_qsm_stroke.core.numerics.dephasing import signal_kept
 from napari_qsm_stroke.core.physics.constants import GYROMAGNETIC_RATIO_MHZ_PER_T
+from napari_qsm_stroke.core.physics.dephasing import signal_kept
 
 SHAPE = (10, 12, 14)
 TESLA, TIMES = 3.0, (0.01, 0.02)
