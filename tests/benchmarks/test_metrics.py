@@ -8,6 +8,7 @@ from scipy import ndimage
 from skimage.metrics import normalized_root_mse, structural_similarity
 
 from benchmarks import metrics
+from napari_qsm_stroke.core.physics.deformation import Deformation
 
 SHAPE = (24, 20, 22)
 ALL = np.ones(SHAPE, bool)
@@ -189,3 +190,26 @@ def test_dice_counts_voxels_and_centre_lines_forgive_the_edge() -> None:
     assert metrics.centre_line_dice(beside, whole, line) > 0.95
     assert metrics.centre_line_dice(half, whole, line) == pytest.approx(2 / 3, abs=0.05)
     assert metrics.centre_line_dice(tube(4), whole, line) == 0
+
+
+def test_wrong_side_is_measured_across_the_true_mid_surface() -> None:
+    bent = 2.0  # mm: the true mid-surface lies at x = 10 - 2 mm of a patient with voxels of 1.5 mm
+    affine = np.diag([1.5, 1.5, 1.5, 1.0])
+    lattice = np.diag([40.0, 40.0, 40.0, 1.0])
+    displacement = np.zeros((2, 2, 2, 3), np.float32)
+    displacement[..., 0] = bent
+    to_template = np.eye(4)
+    to_template[0, 3] = -10
+    deformation = Deformation(to_template, displacement, lattice)
+    x = 1.5 * np.indices(SHAPE)[0]
+    right = x > 10 - bent
+    territories = np.where(right, 4, 3).astype(np.uint8)
+    assert metrics.wrong_side_mm(territories, ALL, deformation, affine) == 0
+    territories[10, 5, 5] = 3  # at 15 mm, on the right
+    assert metrics.wrong_side_mm(territories, ALL, deformation, affine) == pytest.approx(7)
+    territories[10, 5, 5] = 0  # without a label it is on no side
+    territories[0, 5, 5] = 2  # at 0 mm, on the left
+    assert metrics.wrong_side_mm(territories, ALL, deformation, affine) == pytest.approx(8)
+    outside = ALL.copy()
+    outside[0, 5, 5] = False
+    assert metrics.wrong_side_mm(territories, outside, deformation, affine) == 0
