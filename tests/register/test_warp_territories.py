@@ -13,7 +13,7 @@ from napari_qsm_stroke.core.quantities import LABELS
 from napari_qsm_stroke.errors import InputError
 from napari_qsm_stroke.pipeline.simulate import simulate
 from napari_qsm_stroke.register.template import load_template
-from napari_qsm_stroke.register.warp_territories import warp_territories
+from napari_qsm_stroke.register.warp_territories import SHRUNK, _bent, warp_territories
 
 
 def dice(a, b):
@@ -91,6 +91,14 @@ def test_a_mid_surface_that_is_pushed_aside_is_followed(subject):
     behind = position.data.reshape(-1, 3)[here, 0] - true[here]
     assert here.sum() > 100
     assert abs(behind.mean()) < 0.4  # mm
+
+
+def test_the_mid_surface_gets_back_what_smoothing_took_and_the_cortex_does_not():
+    across, unbent = np.float32([0.5, 0.5, -70, 0]), np.float32([-3.5, 4.5, -74, 3])
+    stretched = _bent(across, unbent)
+    np.testing.assert_allclose(stretched[:2] - across[:2], SHRUNK * np.float32([4, -4]), rtol=1e-3)
+    assert abs(stretched[2] - across[2]) < 0.01
+    assert stretched[3] == 0  # beyond the template
 
 
 def test_too_little_of_a_brain_is_said(subject):
