@@ -90,7 +90,7 @@ def infarct_dwi(
     closing : float
         Gaps narrower than twice this are closed, and holes filled.
     blood_closing : float
-        So are wider gaps, up to twice this, where it is dark against the other side: blood.
+        Gaps narrower than twice this that are darker than the other side are blood, and closed too.
     smallest_part : float
         Parts below this volume are dropped.
 

@@ -143,7 +143,8 @@ def warp_territories(
     margin : float
         The images are compared in the brain and this far around it.
     stiffness : float
-        Each step of the bending is smooth over this length, all of it over a quarter.
+        The larger, the smoother the template is bent: each step over this length, all of it over a
+        quarter.
 
     Returns
     -------

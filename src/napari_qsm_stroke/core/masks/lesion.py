@@ -51,7 +51,8 @@ class LesionRules:
     closing : float
         Gaps narrower than twice this (mm) are closed, and holes filled.
     blood_closing : float
-        So are wider gaps, up to twice this (mm), where it is dark against the other side: blood.
+        Gaps narrower than twice this (mm) that are darker than the other side are blood, and closed
+        too.
     smallest_part : float
         Parts below this volume (ml) are dropped.
     """
