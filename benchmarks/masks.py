@@ -42,8 +42,6 @@ MODES = {
     "single-echo": ((0.020,), (0.9, 0.9, 1.6)),
 }
 SEEDS = {"multi-echo": tuple(range(9001, 9021)), "single-echo": tuple(range(9021, 9031))}
-FEWER = {"multi-echo": 10, "single-echo": 10}
-"""Patients in every other situation than that of the study: what an hour measures."""
 LEAST_ON_A_VEIN = 0.8
 """Share of a segment's points that lie on a true vein, for its blood to be compared."""
 SHORT = {
@@ -68,16 +66,14 @@ def patients(
 ) -> list[Examined]:
     """Every seed in every mode with every effect, and once more with blood in the core.
 
-    Without seeds, those kept for testing: all of them with the effect of the study, ``FEWER`` of
-    them in the other situations.
+    Without seeds, those kept for testing.
     """
     found = []
     for mode, ratio in product(modes, effects):
-        kept = SEEDS[mode] if seeds is None else tuple(seeds)
-        few = kept if seeds is not None else kept[: FEWER[mode]]
-        found += [Examined(mode, s, ratio) for s in (kept if ratio == BLED else few)]
+        kept = SEEDS[mode] if seeds is None else seeds
+        found += [Examined(mode, s, ratio) for s in kept]
         if ratio == BLED:
-            found += [Examined(mode, s, ratio, haemorrhage=True) for s in few]
+            found += [Examined(mode, s, ratio, haemorrhage=True) for s in kept]
     return found
 
 

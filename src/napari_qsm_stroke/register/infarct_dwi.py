@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 
-@method(cite=("10.1161/STROKEAHA.110.610618",), revision=4)
+@method(cite=("10.1161/STROKEAHA.110.610618",), revision=5)
 def infarct_dwi(
     dwi_placed: Annotated[Volume, DWI_PLACED],
     brain: Brain,
@@ -50,7 +50,7 @@ def infarct_dwi(
     mirror_smoothing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
     bridge: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 4.0,
     closing: Annotated[float, Interval(ge=0, le=10), Unit("mm")] = 3.0,
-    blood_closing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 10.0,
+    blood_closing: Annotated[float, Interval(ge=0, le=20), Unit("mm")] = 13.0,
     smallest_part: Annotated[float, Interval(ge=0, le=10), Unit("ml")] = 0.3,
 ) -> tuple[Annotated[Volume, INFARCT], Annotated[Volume, INFARCT_NATIVE]]:
     """Propose the infarct: bright on DWI against the brain and against the other side.

@@ -82,21 +82,41 @@ def test_a_bleeding_inside_is_filled():
     assert found[inner].all()
 
 
-@pytest.mark.parametrize("bled", [True, False])
-def test_a_bleeding_at_the_border_belongs_to_the_lesion_and_a_healthy_bay_does_not(bled):
-    maps, lesion = patient(tilt=0.0)
+def bay_in(lesion):
+    """From the middle of the lesion to its outer border."""
     place = np.indices(SHAPE) * np.reshape(SIZE, (3, 1, 1, 1))
     middle = [p[lesion].mean() for p in place]
-    bay = lesion & (place[0] < middle[0])  # from the middle of the lesion to its outer border
-    bay &= (place[1] - middle[1]) ** 2 + (place[2] - middle[2]) ** 2 < 7**2
-    maps["dwi_aligned"][bay] = 20 if bled else 100
+    outward = lesion & (place[0] < middle[0])
+    return outward & ((place[1] - middle[1]) ** 2 + (place[2] - middle[2]) ** 2 < 7**2)
+
+
+@pytest.mark.parametrize("blood", [20, 0])  # 0: the scanner cut it off
+def test_a_bleeding_at_the_border_belongs_to_the_lesion(blood):
+    maps, lesion = patient(tilt=0.0)
+    bay = bay_in(lesion)
+    maps["dwi_aligned"][bay] = blood
     found = find(**maps) > 0
-    inner = bay & (ndimage.distance_transform_edt(lesion, sampling=SIZE) > 6)
-    if bled:
-        assert found[inner].all()
-    else:
-        assert found[inner].mean() < 0.6
-        assert dice(found, lesion & ~bay) > 0.95
+    assert found[bay & (ndimage.distance_transform_edt(lesion, sampling=SIZE) > 6)].all()
+
+
+def test_voxels_that_hold_lesion_and_blood_belong_to_the_lesion():
+    maps, lesion = patient(tilt=0.0)
+    bay = bay_in(lesion)
+    maps["dwi_aligned"][bay] = 20
+    # half blood and half lesion lie as bright as healthy brain: neither bright nor dark
+    rim = ndimage.binary_dilation(bay) & lesion & ~bay
+    maps["dwi_aligned"][rim] = 100
+    deep = ndimage.distance_transform_edt(lesion, sampling=SIZE) > 6
+    assert (find(**maps) > 0)[rim & deep].mean() > 0.95
+
+
+def test_a_healthy_bay_stays_open():
+    maps, lesion = patient(tilt=0.0)
+    bay = bay_in(lesion)
+    maps["dwi_aligned"][bay] = patient(tilt=0.0, lesion_radius=0.0)[0]["dwi_aligned"][bay]
+    found = find(**maps) > 0
+    assert found[bay & (ndimage.distance_transform_edt(lesion, sampling=SIZE) > 6)].mean() < 0.3
+    assert dice(found, lesion & ~bay) > 0.95
 
 
 def test_what_is_bright_on_both_sides_is_no_lesion():

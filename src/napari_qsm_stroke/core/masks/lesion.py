@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_qsm_stroke.core.quantities import ByteArray, FloatArray
 
 LEAST_BRIGHTNESS = 1.0
-BLOOD_DARKNESS = 1.0
+BLOOD_DARKNESS = 1.5
 """How far below its mirror place blood lies, in robust standard deviations. Sulci do not."""
 MCA = {"left": 3, "right": 4}
 
@@ -64,7 +64,7 @@ class LesionRules:
     mirror_smoothing: float = 3.0
     bridge: float = 4.0
     closing: float = 3.0
-    blood_closing: float = 10.0
+    blood_closing: float = 13.0
     smallest_part: float = 0.3
 
 
@@ -132,7 +132,8 @@ def find_lesion(
     sigma = (rules.smoothing, rules.mirror_smoothing)
     bright = _robust(smooth_inside(dwi[box], inside, rules.smoothing, voxel_size), inside)
     other = _deviation_from_mirror(dwi[box], inside, mirror, voxel_size, *sigma)
-    dark = inside & (other < -BLOOD_DARKNESS)
+    # scanners set to 0 what falls below their threshold, as blood does
+    dark = (brain[box] != 0) & ((inside & (other < -BLOOD_DARKNESS)) | (dwi[box] <= 0))
     progress(0.5, "asymmetry")
     if adc is not None and rules.adc_weight > 0:
         lowered = -_deviation_from_mirror(adc[box], inside, mirror, voxel_size, *sigma)
@@ -220,12 +221,14 @@ def _lesion(
 def _whole(lesion: Bools, dark: Bools, size: Size, rules: LesionRules) -> Bools:
     """Without what is thin, with its gaps and with the blood in it.
 
-    Blood is dark on DWI, and where it reaches the border of the lesion it is no hole in it.
+    Blood is dark on DWI, and where it reaches the border of the lesion it is no hole in it. Voxels
+    between the two hold some of both and are neither bright nor dark: closed after it.
     """
     half = rules.bridge / 2
     lesion = dilate(erode(lesion, half, size), half, size) & lesion
     lesion = fill_holes(close(lesion, rules.closing, size))
-    return fill_holes(lesion | (close(lesion, rules.blood_closing, size) & dark))
+    around = close(lesion, rules.blood_closing, size)
+    return fill_holes(close(lesion | (around & dark), rules.closing, size) & around)
 
 
 def _depth(lesion: Bools, asymmetry: FloatArray, level: float) -> FloatArray:
