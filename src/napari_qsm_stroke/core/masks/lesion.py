@@ -133,7 +133,7 @@ def find_lesion(
     bright = _robust(smooth_inside(dwi[box], inside, rules.smoothing, voxel_size), inside)
     other = _deviation_from_mirror(dwi[box], inside, mirror, voxel_size, *sigma)
     # scanners set to 0 what falls below their threshold, as blood does
-    dark = (brain[box] != 0) & ((inside & (other < -BLOOD_DARKNESS)) | (dwi[box] <= 0))
+    dark = (other < -BLOOD_DARKNESS) | ((brain[box] != 0) & (dwi[box] <= 0))
     progress(0.5, "asymmetry")
     if adc is not None and rules.adc_weight > 0:
         lowered = -_deviation_from_mirror(adc[box], inside, mirror, voxel_size, *sigma)
