@@ -72,6 +72,23 @@ def test_noisy_voxels_count_less(ball: Callable[..., Any]) -> None:
     assert errors["told"] < 0.5 * errors["not told"]
 
 
+def test_wrong_field_in_lost_signal_makes_no_shadow(ball: Callable[..., Any]) -> None:
+    """A bleed of strong susceptibility: its field is wrong by more than its noise."""
+    scene = ball(chi=0.6)
+    rng = np.random.default_rng(62)
+    field = (scene.field + 2e-3 * rng.normal(size=scene.field.shape)).astype(np.float32)
+    noise = np.full(field.shape, 2e-3, np.float32)
+    lost = np.abs(scene.field) > 0.12
+    lost[scene.core] = True
+    noise[lost] = 12e-3
+    wrong = np.where(lost, 0.3 * field, field).astype(np.float32)
+    clean = tv(field, scene.mask, noise)
+    found = tv(wrong, scene.mask, noise)
+    known = (scene.mask != 0) & scene.around & ~lost
+    assert (found - clean)[known].std() < 2e-3
+    assert found[scene.core].mean() == pytest.approx(clean[scene.core].mean(), rel=0.02)
+
+
 def test_more_regularisation_is_smoother(ball: Callable[..., Any]) -> None:
     scene = ball()
     field = scene.field + np.random.default_rng(61).normal(0, 5e-3, scene.field.shape)

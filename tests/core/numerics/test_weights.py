@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.weights import data_weight
+from napari_qsm_stroke.core.numerics.weights import data_weight, signal_lost
+
+SIZE = (1.0, 1.0, 2.0)
 
 
 def test_usual_noise_counts_fully_and_high_noise_by_its_square() -> None:
@@ -27,3 +29,27 @@ def test_unknown_noise_counts_nothing_and_outside_is_zero() -> None:
     assert (weight[0] == 0).all()
     np.testing.assert_array_equal(data_weight(inside, None), inside)
     np.testing.assert_array_equal(data_weight(inside, np.zeros_like(noise)), inside)
+
+
+def test_noise_far_above_that_around_tells_that_the_signal_is_lost() -> None:
+    inside = np.ones((40, 42, 20), bool)
+    inside[:4] = False
+    noise = np.random.default_rng(71).uniform(1.6e-3, 2.4e-3, inside.shape).astype(np.float32)
+    bleed = np.zeros_like(inside)
+    bleed[18:24, 18:24, 8:11] = True
+    noise[bleed] = 8e-3
+    noise[:4] = 8e-3  # no noise is known outside
+    noise[30, 30, 10] = 0
+    np.testing.assert_array_equal(signal_lost(inside, noise, SIZE), bleed)
+
+
+def test_noise_that_rises_slowly_tells_nothing() -> None:
+    """As parallel imaging makes it: several times as high in the middle of the head."""
+    shape = (120, 130, 60)
+    inside = np.ones(shape, bool)
+    place = np.indices(shape) - (np.reshape(shape, (3, 1, 1, 1)) - 1) / 2
+    far = (place * np.reshape(SIZE, (3, 1, 1, 1)) / 28) ** 2
+    noise = (2e-3 * (1 + 2 * np.exp(-far.sum(axis=0) / 2))).astype(np.float32)
+    assert noise.max() > 2.2 * np.median(noise)
+    assert not signal_lost(inside, noise, SIZE).any()
+    assert not signal_lost(inside, np.zeros(shape, np.float32), SIZE).any()

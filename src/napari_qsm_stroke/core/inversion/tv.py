@@ -20,7 +20,7 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 
-@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=4, memory=7.5)
+@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=5, memory=7.5)
 def tv(
     local_field: LocalField,
     field_mask: FieldMask,
@@ -31,15 +31,17 @@ def tv(
     regularisation: Annotated[float, Interval(gt=0, le=1)] = 4e-5,
     choose: Choose = "fixed",
     max_iter: Annotated[int, Interval(ge=1, le=10000)] = 100,
-    tol: Annotated[float, Interval(gt=0, lt=1)] = 1e-2,
+    tol: Annotated[float, Interval(gt=0, lt=1)] = 3e-3,
     progress: Progress = silent,
 ) -> Susceptibility:
     """Fit the field with the susceptibility of least total variation.
 
     Minimises ``1/2 |w (D chi - field)|^2 + regularisation |grad chi|_1`` by the alternating
     direction method of multipliers. The weight ``w`` is 1 but where the field noise is unusually
-    high, and 0 outside the mask. Outside, variation costs a fifth: what the background step left
-    over or took too much is harmonic in the brain, and sources out there explain it.
+    high, and 0 outside the mask and where the noise is above twice that around: there the signal
+    is lost, as in a haemorrhage, and the field is wrong by more than its noise. Outside, variation
+    costs a fifth: what the background step left over or took too much is harmonic in the brain,
+    and sources out there explain it.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ from napari_qsm_stroke.core.numerics.total_variation import (
     difference_power,
     step_duals,
 )
-from napari_qsm_stroke.core.numerics.weights import data_weight
+from napari_qsm_stroke.core.numerics.weights import data_weight, signal_lost
 from napari_qsm_stroke.core.physics.dipole import dipole_axes, dipole_kernel
 from napari_qsm_stroke.core.physics.dipole_solver import solve_spectrum
 from napari_qsm_stroke.core.progress import Progress, silent, steps
@@ -88,13 +88,17 @@ class VariationFit:
         self._given = (local_field, field_mask, field_noise)
         self.rows = MaskRows.of(inside)
         self.field = self.rows.pack(self.frame.cut(local_field, field_mask))
-        self.weight = self.rows.pack(data_weight(inside, self._known_noise()))
+        noise = self._known_noise()
+        weight = data_weight(inside, noise)
+        if noise is not None:
+            weight[signal_lost(inside, noise, voxel_size)] = 0
+        self.weight = self.rows.pack(weight)
         self._step = (float(voxel_size[0]), float(voxel_size[1]), float(voxel_size[2]))
         self._axes = dipole_axes(self.frame.shape, voxel_size, b0_dir)
         self._b0_dir = b0_dir
         self._powers = difference_power(self.frame.shape, self._step)
         self._edges = costly_edges(inside)
-        del inside
+        del inside, noise, weight
         self.restart(self.field)
 
     def restart(self, field: FloatArray) -> None:

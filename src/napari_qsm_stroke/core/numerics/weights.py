@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_qsm_stroke.core.numerics.gaussian import gaussian
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 FULL_WEIGHT = 2.0
 """Voxels of up to this many times the median noise count fully."""
+AROUND_MM = 20.0
+MOST_OF_AROUND = 2.0
+"""Over the noise around: where more, the signal is lost, as in blood, and with it the field."""
 
 
 def data_weight(inside: NDArray[np.bool_], noise: FloatArray | None) -> FloatArray:
@@ -44,3 +49,33 @@ def data_weight(inside: NDArray[np.bool_], noise: FloatArray | None) -> FloatArr
         weight[known] = np.minimum(ratio * ratio, 1)
         weight[inside & ~known] = 0
     return weight
+
+
+def signal_lost(
+    inside: NDArray[np.bool_], noise: FloatArray, voxel_size: tuple[float, float, float]
+) -> NDArray[np.bool_]:
+    """Where the field is noisier than around: its errors there are not those of noise.
+
+    In and beside a haemorrhage the phase of a voxel is that of its brightest part. Noise that
+    varies slowly, as with parallel imaging, says nothing of the kind.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (X, Y, Z)
+        Where the field is known.
+    noise : ndarray of shape (X, Y, Z)
+        Standard deviation of the field in ppm; zero where it is not known.
+    voxel_size : tuple of float
+        In mm.
+
+    Returns
+    -------
+    ndarray of bool, shape (X, Y, Z)
+    """
+    known = inside & (noise > 0)
+    level = np.zeros(inside.shape, np.float32)
+    np.log(noise, out=level, where=known)
+    sigma = [AROUND_MM / v for v in voxel_size]
+    near = np.maximum(gaussian(known.astype(np.float32), sigma), np.float32(1e-4))
+    around = gaussian(level, sigma) / near
+    return np.asarray(known & (level > around + np.float32(np.log(MOST_OF_AROUND))))
