@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.gaussian import gaussian
+from napari_qsm_stroke.core.numerics.gaussian import gaussian, gaussian_inside
 
 if TYPE_CHECKING:
     from napari_qsm_stroke.core.masks.morphology import Bools, Size
@@ -23,9 +23,7 @@ def smooth_inside(image: FloatArray, mask: Bools, sigma: float, voxel_size: Size
 
     Places further from the mask than three ``sigma`` (mm) get 0.
     """
-    near = smooth(mask.astype(np.float32), sigma, voxel_size)
-    total = smooth(np.where(mask, image, np.float32(0)), sigma, voxel_size)
-    return np.where(near > 1e-4, total / np.maximum(near, 1e-4), 0).astype(np.float32)
+    return gaussian_inside(image, mask, [sigma / v for v in voxel_size])
 
 
 def extended(image: FloatArray, mask: Bools, sigma: float, voxel_size: Size) -> FloatArray:

@@ -40,6 +40,28 @@ def gaussian(image: NDArray[np.generic], sigma: Sequence[float]) -> FloatArray:
     return result
 
 
+def gaussian_inside(
+    image: NDArray[np.generic], mask: NDArray[np.bool_], sigma: Sequence[float]
+) -> FloatArray:
+    """Weighted mean of the mask's voxels around each place, also of places just outside it.
+
+    Parameters
+    ----------
+    image : ndarray, shape (X, Y, Z)
+    mask : ndarray of bool, shape (X, Y, Z)
+    sigma : sequence of float
+        Standard deviation along each axis, in voxels.
+
+    Returns
+    -------
+    ndarray of float32, shape (X, Y, Z)
+        0 where the mask is further away than three standard deviations.
+    """
+    near = gaussian(mask.astype(np.float32), sigma)
+    total = gaussian(np.where(mask, image, np.float32(0)), sigma)
+    return np.where(near > 1e-4, total / np.maximum(near, 1e-4), 0).astype(np.float32)
+
+
 def _half(sigma: float) -> FloatArray:
     """Weights from the middle outwards."""
     reach = int(TRUNCATE * sigma + 0.5)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_qsm_stroke.core.numerics.gaussian import gaussian
+from napari_qsm_stroke.core.numerics.gaussian import gaussian_inside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +75,5 @@ def signal_lost(
     known = inside & (noise > 0)
     level = np.zeros(inside.shape, np.float32)
     np.log(noise, out=level, where=known)
-    sigma = [AROUND_MM / v for v in voxel_size]
-    near = np.maximum(gaussian(known.astype(np.float32), sigma), np.float32(1e-4))
-    around = gaussian(level, sigma) / near
+    around = gaussian_inside(level, known, [AROUND_MM / v for v in voxel_size])
     return np.asarray(known & (level > around + np.float32(np.log(MOST_OF_AROUND))))
