@@ -43,6 +43,26 @@ def test_noise_far_above_that_around_tells_that_the_signal_is_lost() -> None:
     np.testing.assert_array_equal(signal_lost(inside, noise, SIZE), bleed)
 
 
+def test_a_dark_vein_is_no_lost_signal() -> None:
+    inside = np.ones((40, 42, 20), bool)
+    noise = np.full(inside.shape, 2e-3, np.float32)
+    noise[20, 10:24, 10] = 8e-3  # 28 mm3
+    assert not signal_lost(inside, noise, SIZE).any()
+    noise[20, 10:25, 10] = 8e-3
+    assert signal_lost(inside, noise, SIZE).sum() == 15
+
+
+def test_what_is_small_beside_lost_signal_is_lost_too() -> None:
+    inside = np.ones((40, 42, 20), bool)
+    noise = np.full(inside.shape, 2e-3, np.float32)
+    bleed = np.zeros_like(inside)
+    bleed[10:16, 18:24, 8:11] = True
+    bleed[18, 20, 10] = True
+    noise[bleed] = 8e-3
+    noise[24, 20, 10] = 8e-3
+    np.testing.assert_array_equal(signal_lost(inside, noise, SIZE), bleed)
+
+
 def test_noise_that_rises_slowly_tells_nothing() -> None:
     """As parallel imaging makes it: several times as high in the middle of the head."""
     shape = (120, 130, 60)

@@ -7,8 +7,10 @@ explain stays theirs. Unlike Liu et al. the outside sources are not precondition
 with the inside: they are fitted by conjugate gradients within each step of the splitting.
 
 The fit is made on coarse voxels. It need not be finer: of the inside only the harmonic part is
-wanted, which is smooth. What the coarse sources leave over at the brain's edge is continued into
-it as a harmonic function on the fine grid.
+wanted, which is smooth. Total variation takes contrast from it, most near the surface; what is not
+harmonic of the field, which no source outside can make, tells how much and gives it back. What the
+coarse sources then leave over at the brain's edge is continued into it as a harmonic function on
+the fine grid.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from napari_qsm_stroke.core.numerics.fourier import (
     forward_packed,
 )
 from napari_qsm_stroke.core.numerics.frame import Frame, millimetres
+from napari_qsm_stroke.core.numerics.gaussian import gaussian
 from napari_qsm_stroke.core.numerics.heap import give_back
 from napari_qsm_stroke.core.numerics.mask_rows import MaskRows
 from napari_qsm_stroke.core.numerics.multigrid import Poisson, negative_laplacian
@@ -63,11 +66,15 @@ FIELD_PENALTY = 0.007
 SUPPORT_PENALTY = 0.0003
 RELAXATION = 1.7
 FIRST_STEPS = 8
+AROUND_MM = 7.0
+LEAST_CONTRAST, MOST_CONTRAST = 0.5, 2.0
+NO_MODEL = 1e-3
+"""Of the mean square of the model's field: far below it nothing is to be given back."""
 EDGE_TOL, EDGE_ITERATIONS = 1e-3, 50
 STAGE = "Background"
 
 
-@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=5, memory=30)
+@method(cite=("10.1002/mrm.26331", "10.1002/nbm.3570", "10.1002/nbm.1670"), revision=6, memory=30)
 def tfi(
     total_field: TotalField,
     brain: Brain,
@@ -149,23 +156,25 @@ def tfi(
 
     weight = data_weight(inside, None if field_noise is None else frame.cut(field_noise, brain))
     x, y, z = (f * float(d) for f, d in zip(factors, voxel_size, strict=True))
-    scene = _coarse(grid, total, inside, weight)
+    coarse = _coarse(grid, total, inside, weight)
     # what the next steps do not need whole is held by the lines of the mask meanwhile
     rows = MaskRows.of(inside[core])
     left, trust = rows.pack(total[core]), rows.pack(weight[core])
     del total, weight
     chi, background = _fit(
-        *scene, (x, y, z), b0_dir, regularisation, max_iter, tol, part(progress, 0.1, 0.8)
+        *coarse, (x, y, z), b0_dir, regularisation, max_iter, tol, part(progress, 0.1, 0.8)
     )
-    del scene
+    del coarse
     model = rows.pack(_field_of(grid.up(chi) * inside, voxel_size, b0_dir)[core])
+    scene = (rows, inside[core], voxel_size)
+    model *= _contrast_taken(left, trust, model, *scene, part(progress, 0.8, 0.9))
     left -= model
     # at the edge, what is not known is what the coarse sources say
     rest = rows.pack(grid.up(background)[core])
     rest += (left - rest) * trust
     edge = rows.unpack(rest)
     del rest
-    left -= rows.pack(_continued(edge, inside[core], voxel_size, part(progress, 0.8, 1)))
+    left -= rows.pack(_continued(edge, inside[core], voxel_size, part(progress, 0.9, 1)))
     del edge
     # and the less the field is known, the more the model stands for it
     local = rows.unpack(left * trust + model)
@@ -181,6 +190,25 @@ def _field_of(
     spectrum = forward(sources)
     spectrum *= dipole_kernel(shape, voxel_size, b0_dir)
     return backward(spectrum, shape)
+
+
+def _contrast_taken(
+    left: FloatArray,
+    trust: FloatArray,
+    model: FloatArray,
+    rows: MaskRows,
+    inside: NDArray[np.bool_],
+    voxel_size: tuple[float, float, float],
+    progress: Progress,
+) -> FloatArray:
+    """By how much the model's field is too small: least squares of what is not harmonic, around."""
+    own = model - rows.pack(_continued(rows.unpack(model), inside, voxel_size, progress))
+    sigma = [AROUND_MM / v for v in voxel_size]
+    common = gaussian(rows.unpack(trust * own * left), sigma)
+    square = gaussian(rows.unpack(trust * own * own), sigma)
+    none = np.float32(NO_MODEL * square.mean() + np.finfo(np.float32).tiny)
+    ratio = (common + none) / (square + none)
+    return rows.pack(np.clip(ratio, LEAST_CONTRAST, MOST_CONTRAST))
 
 
 def _coarse(

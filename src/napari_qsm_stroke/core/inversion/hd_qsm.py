@@ -24,7 +24,7 @@ FINEST = 0.05
 """In mm: larger sources keep their contrast under an absolute misfit."""
 
 
-@method(cite="10.1002/mrm.29218", memory=11.5, revision=4)
+@method(cite="10.1002/mrm.29218", memory=11.5, revision=5)
 def hd_qsm(
     local_field: LocalField,
     field_mask: FieldMask,

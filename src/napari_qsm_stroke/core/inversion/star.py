@@ -24,7 +24,7 @@ ROUGH = 2.0
 """Strong sources need not be found as exactly: what is missing is found in the second fit."""
 
 
-@method(cite="10.1002/nbm.3383", memory=13.5, revision=4)
+@method(cite="10.1002/nbm.3383", memory=13.5, revision=5)
 def star(
     local_field: LocalField,
     field_mask: FieldMask,

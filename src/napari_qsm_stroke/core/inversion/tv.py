@@ -20,7 +20,7 @@ from napari_qsm_stroke.core.quantities import (
 )
 
 
-@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=5, memory=7.5)
+@method(cite=("10.1002/mrm.25029", "10.1016/j.neuroimage.2012.05.049"), revision=6, memory=7.5)
 def tv(
     local_field: LocalField,
     field_mask: FieldMask,

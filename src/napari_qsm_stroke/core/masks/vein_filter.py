@@ -54,7 +54,7 @@ MIDDLE_QUANTILE = 0.75
 @method(
     cite=("10.1016/S1361-8415(98)80009-1", "10.1007/BFb0056195", "10.3389/fnins.2017.00089"),
     memory=12,
-    revision=7,
+    revision=8,
 )
 def vein_filter(
     susceptibility: Susceptibility,

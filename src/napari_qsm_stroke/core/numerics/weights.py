@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
+from napari_qsm_stroke.core.numerics.distance import within
 from napari_qsm_stroke.core.numerics.gaussian import gaussian_inside
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ FULL_WEIGHT = 2.0
 AROUND_MM = 20.0
 MOST_OF_AROUND = 2.0
 """Over the noise around: where more, the signal is lost, as in blood, and with it the field."""
+LEAST_LOST_MM3 = 30.0
+"""Parts below it are dark veins, whose field is right."""
+BESIDE_MM = 5.0
+"""Of a part that is large enough: here small ones belong to it."""
 
 
 def data_weight(inside: NDArray[np.bool_], noise: FloatArray | None) -> FloatArray:
@@ -54,7 +60,7 @@ def data_weight(inside: NDArray[np.bool_], noise: FloatArray | None) -> FloatArr
 def signal_lost(
     inside: NDArray[np.bool_], noise: FloatArray, voxel_size: tuple[float, float, float]
 ) -> NDArray[np.bool_]:
-    """Where the field is noisier than around: its errors there are not those of noise.
+    """Where much is noisier than around: the errors of the field there are not those of noise.
 
     In and beside a haemorrhage the phase of a voxel is that of its brightest part. Noise that
     varies slowly, as with parallel imaging, says nothing of the kind.
@@ -76,4 +82,8 @@ def signal_lost(
     level = np.zeros(inside.shape, np.float32)
     np.log(noise, out=level, where=known)
     around = gaussian_inside(level, known, [AROUND_MM / v for v in voxel_size])
-    return np.asarray(known & (level > around + np.float32(np.log(MOST_OF_AROUND))))
+    noisy = known & (level > around + np.float32(np.log(MOST_OF_AROUND)))
+    parts, _ = ndimage.label(noisy)
+    large = np.bincount(parts.ravel()) * np.prod(voxel_size) >= LEAST_LOST_MM3
+    large[0] = False
+    return noisy & within(large[parts], BESIDE_MM, voxel_size)
