@@ -62,6 +62,18 @@ def test_the_model_of_the_inside_is_what_keeps_the_local_field(
     assert error(whole, head) < 0.8 * error(bare, head)
 
 
+def test_a_vein_near_the_surface_gets_its_contrast_back(head: dict[str, np.ndarray]) -> None:
+    """Balls in a row, 4 mm below it: total variation takes 2 % of their field on its own."""
+    local, near = np.zeros_like(head["total"]), np.zeros(head["brain"].shape, bool)
+    for angle in np.linspace(-0.7, 0.7, 11):
+        away, field = sphere((16 * np.cos(angle), 16 * np.sin(angle), 0), 1.6)
+        local += 0.4 * field
+        near |= (away < 4) & (head["brain"] != 0)
+    total = head["total"] - head["local"] + local
+    found, _ = tfi(total, head["brain"], voxel_size=SIZE, b0_dir=B0, regularisation=1e-3)
+    assert np.polyfit(local[near], found[near], 1)[0] == pytest.approx(1, abs=0.015)
+
+
 def test_a_constant_field_changes_nothing(head: dict[str, np.ndarray]) -> None:
     options = {"voxel_size": SIZE, "b0_dir": B0, "max_iter": 6}
     first, _ = tfi(head["total"], head["brain"], **options)

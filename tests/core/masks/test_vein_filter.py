@@ -164,6 +164,17 @@ def test_streaks_are_told_by_a_magnitude_that_knows_nothing_of_them():
     assert (bright == blind).all()  # a magnitude that shows no vein tells nothing
 
 
+def test_a_vein_that_is_only_half_as_dark_is_no_streak():
+    """As near the brain's edge, where what surrounds it is noisy too."""
+    chi, mask, owner, _ = scene(seed=6)
+    pale = np.where(mask > 0, owner % 3 == 0, False) & (owner >= 0)
+    signal = np.exp(-3 * np.where(owner >= 0, chi, 0) * np.where(pale, 0.45, 1))
+    noise = (0.002 / signal).astype(np.float32)
+    seen, excluded = vein_filter(chi, mask, noise, voxel_size=(1, 1, 1))
+    assert seen[pale].mean() > 0.8
+    assert (excluded[pale] == 5).mean() < 0.03
+
+
 def test_nothing_is_found_around_a_hole_of_the_map():
     chi, mask, _, _ = scene(seed=3)
     index = np.moveaxis(np.indices(SHAPE), 0, -1)
