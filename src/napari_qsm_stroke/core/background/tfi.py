@@ -218,7 +218,7 @@ def _coarse(
     covered = grid.down(inside.astype(np.float32)) >= 0.5
     mass = grid.down(weight)
     field = grid.down(weight * total) / np.maximum(mass, np.finfo(np.float32).tiny)
-    return np.where(covered, field, np.float32(0)), covered, mass * covered
+    return field, covered, mass * covered
 
 
 def _fit(
