@@ -217,7 +217,8 @@ def _coarse(
     """Field, mask and weight on the coarse grid."""
     covered = grid.down(inside.astype(np.float32)) >= 0.5
     mass = grid.down(weight)
-    field = grid.down(weight * total) / np.maximum(mass, np.finfo(np.float32).tiny)
+    field = grid.down(weight * total)
+    field /= np.maximum(mass, np.finfo(np.float32).tiny)
     return field, covered, mass * covered
 
 
