@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Size = tuple[float, float, float]
 LEAST = 0.35
-"""Of the signal loss that others of the same contrast have. Below half of it lie as many veins near
-the brain's edge as streaks, and with one echo three veins to a streak: left out where they are
-bright, they would bend the medians outside the core."""
+"""Of the signal loss that others of the same contrast have. Of what lies below half of it, a
+quarter is veins with five echoes and three quarters with one, most near the brain's edge and
+bright: left out, they would bend the medians outside the core."""
 FEWEST, MOSTLY = 20, 0.8
 """Pieces to tell what is usual, and the part of them that is dark: without any relation of bright
 to dark it would be half of them."""

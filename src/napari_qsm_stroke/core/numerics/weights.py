@@ -83,7 +83,7 @@ def signal_lost(
     np.log(noise, out=level, where=known)
     around = gaussian_inside(level, known, [AROUND_MM / v for v in voxel_size])
     noisy = known & (level > around + np.float32(np.log(MOST_OF_AROUND)))
-    parts, _ = ndimage.label(noisy)
-    large = np.bincount(parts.ravel()) * np.prod(voxel_size) >= LEAST_LOST_MM3
-    large[0] = False
-    return noisy & within(large[parts], BESIDE_MM, voxel_size)
+    part = ndimage.label(noisy)[0][noisy]
+    large = np.zeros(inside.shape, dtype=bool)
+    large[noisy] = (np.bincount(part) * np.prod(voxel_size) >= LEAST_LOST_MM3)[part]
+    return noisy & within(large, BESIDE_MM, voxel_size)
